@@ -1,0 +1,46 @@
+import type { CommandModule } from 'yargs';
+import { dbOption, jsonOption, outOption, single } from './options.ts';
+import type { Context } from './program.ts';
+
+export const exportCommand = (_context: Context): CommandModule => ({
+  command: 'export [runs..]',
+  describe: 'Write the training files of one or more runs again',
+  builder: (yargs) =>
+    yargs
+      .positional('runs', { type: 'string', array: true, describe: 'Ids of runs; the newest when left out' })
+      .options({
+        db: dbOption,
+        out: outOption,
+        name: { type: 'string', describe: 'Name of the folder; needed for several runs together', requiresArg: true },
+        'include-scripted': { type: 'boolean', describe: 'Export rows of the scripted model too', default: false },
+        json: jsonOption,
+      })
+      .example('$0 export', 'The newest run')
+      .example('$0 export abc123 def456 --name both', 'Two runs in one folder'),
+  handler: async (argv) => {
+    const { exportRuns } = await import('../pipeline/export-runs.ts');
+    const { openStore } = await import('../store/store.ts');
+    const { getRun } = await import('../store/runs.ts');
+    const { out } = await import('./output.ts');
+    const store = openStore(single('db', argv['db']) as string);
+    try {
+      const ids = (argv['runs'] as string[] | undefined) ?? [];
+      const runs = ids.length === 0 ? [await getRun(store)] : await Promise.all(ids.map((id) => getRun(store, id)));
+      const exported = await exportRuns({
+        store,
+        runs,
+        out: single('out', argv['out']) as string,
+        name: single('name', argv['name']),
+        ...(argv['includeScripted'] === true ? { includeScripted: true } : {}),
+      });
+      if (argv['json'] === true) out(JSON.stringify(exported));
+      else {
+        out(`${exported.rows} rows in ${exported.folder}`);
+        if (exported.scriptedLeftOut > 0) out(`${exported.scriptedLeftOut} rows of the scripted model were left out; --include-scripted takes them in.`);
+        for (const { culture, reason } of exported.empty) out(`${culture} has no rows: ${reason}.`);
+      }
+    } finally {
+      await store.close();
+    }
+  },
+});

@@ -1,0 +1,115 @@
+import type { Persona } from '../agents/types.ts';
+import type { ChatRequest, Message } from '../models/port.ts';
+import type { Scale, Topic } from '../survey/types.ts';
+import type { DialoguePrompts } from './prompts.ts';
+
+export const protocolNames = ['self-guidance', 'free-chat', 'debate', 'panel', 'direct'] as const;
+export type ProtocolName = (typeof protocolNames)[number];
+
+export const pairings = ['cross-cultural', 'in-cultural'] as const;
+export type Pairing = (typeof pairings)[number];
+
+/** The roles that may each have their own model. */
+export const chatRoles = ['main_contact', 'delegate', 'moderator', 'extractor', 'verifier', 'reader', 'judge'] as const;
+export type ChatRole = (typeof chatRoles)[number];
+
+export type SpeakerRole = 'main_contact' | 'delegate' | 'moderator';
+
+/** A seat at the table; the moderator has no persona. */
+export interface Participant {
+  seat: number;
+  role: SpeakerRole;
+  persona: Persona | null;
+  /** The persona's country in the dialogue's language; empty for the moderator. */
+  country: string;
+  /** The scale shown in the persona's country; null for the moderator and where no stance is claimed. */
+  scale: Scale | null;
+}
+
+/** One conversation on one topic, as planned. */
+export interface Dialogue {
+  id: string;
+  key: string;
+  runId: string;
+  topic: Topic;
+  protocol: ProtocolName;
+  pairing: Pairing;
+  /** ISO 639-1 of everything that is said. */
+  language: string;
+  turnCount: number;
+  participants: readonly Participant[];
+  /** Statement and labels in the dialogue's language, prompts and limits. */
+  words: TopicWords;
+  prompts: DialoguePrompts;
+  limits: TurnLimits;
+  /** Seed and ordinal among equal pairings: the first parts of a turn's replicate. */
+  replicate: readonly (string | number)[];
+  /** How often the dialogue was taken up again after it had failed; raises the number of each try. */
+  attempt: number;
+}
+
+/** A topic's words in one language. */
+export interface TopicWords {
+  statement: string;
+  /** Labels by scale id and code; an unlabelled code of a ten-point scale has none. */
+  labels: ReadonlyMap<string, ReadonlyMap<number, string>>;
+}
+
+export interface TurnLimits {
+  /** Sentences that a turn is asked for. */
+  sentences: number;
+  maxTokens: number;
+  temperature: number;
+  /** How often a reply that breaks the role is asked for again. */
+  retries: number;
+}
+
+export type TurnKind = 'public' | 'private';
+
+/** One utterance; (dialogue, idx) is its key. */
+export interface Turn {
+  dialogueId: string;
+  idx: number;
+  seat: number;
+  personaId: string | null;
+  kind: TurnKind;
+  text: string;
+  callId: string;
+  /** Why the turn should not be trusted (`copy`, `assistant-disclaimer`, …); empty for a clean one. */
+  flags: readonly string[];
+}
+
+export type Moment = 'private-before' | 'turn' | 'private-after';
+
+/** One row of the stance ledger: which answer a persona gave at a moment. */
+export interface Reading {
+  dialogueId: string;
+  personaId: string;
+  /** Turn that it was read from. */
+  idx: number;
+  moment: Moment;
+  /** Answer code; null when the text takes no position. */
+  code: number | null;
+  callId: string;
+}
+
+/** A model request of a step; `replicate` tells equal requests apart. */
+export interface StepRequest {
+  role: ChatRole;
+  request: ChatRequest & { messages: readonly Message[] };
+  replicate: readonly (string | number)[];
+  /** What the call is for, for `call_uses`: the turn's index. */
+  subject: string;
+}
+
+/** A reply to the pending request, in order of asking; the call may be unusable. */
+export interface StepReply {
+  callId: string;
+  status: 'ok' | 'truncated' | 'refused' | 'empty' | 'malformed' | 'failed';
+  text: string;
+}
+
+export type StepResult =
+  | { kind: 'request'; request: StepRequest }
+  | { kind: 'turn'; turn: Turn; reading?: Reading }
+  | { kind: 'end'; status: 'finished' | 'flagged'; reason: string };

@@ -1,0 +1,109 @@
+import type { Message } from '../models/port.ts';
+import type { Option } from '../survey/types.ts';
+import { fill } from '../survey/texts.ts';
+import type { Beat } from './protocols.ts';
+import type { Dialogue, Participant, Turn } from './types.ts';
+
+/** The option of a persona's stance on the dialogue's topic; null where it has none. */
+export function stanceOf(dialogue: Dialogue, participant: Participant): Option | null {
+  const code = participant.persona?.stances.get(dialogue.topic.id);
+  return participant.scale?.options.find((option) => option.code === code) ?? null;
+}
+
+/** An answer in the words of the dialogue's language. */
+export function answerInWords(dialogue: Dialogue, participant: Participant, option: Option): string {
+  const { scale } = participant;
+  const labels = (scale && dialogue.words.labels.get(scale.id)) ?? new Map<number, string>();
+  const ends = scale && { low: scale.options[0] as Option, high: scale.options.at(-1) as Option };
+  // A scale with labels at its ends only is named by number, so that no label is invented for its middle.
+  if (ends && labels.size < (scale?.options.length ?? 0)) {
+    return fill(dialogue.prompts.answer_on_scale, {
+      code: option.code,
+      low: ends.low.code,
+      low_label: labels.get(ends.low.code) ?? ends.low.label,
+      high: ends.high.code,
+      high_label: labels.get(ends.high.code) ?? ends.high.label,
+    });
+  }
+  return fill(dialogue.prompts.answer, { label: labels.get(option.code) ?? option.label });
+}
+
+/** The places of a prompt template that a participant's prompts may use. */
+function placesFor(dialogue: Dialogue, participant: Participant): Record<string, string | number> {
+  const { prompts, words, limits } = dialogue;
+  const stance = stanceOf(dialogue, participant);
+  const { persona } = participant;
+  const others = dialogue.participants
+    .filter((other) => other.seat !== participant.seat && other.persona)
+    .map((other) => `${other.persona?.name} (${other.country})`)
+    .join(', ');
+  return {
+    name: persona?.name ?? '',
+    gender: persona ? prompts.genders[persona.gender] : '',
+    age: persona ? prompts.ages[persona.ageBand] : '',
+    country: participant.country,
+    statement: words.statement,
+    topic: words.statement,
+    answer: stance ? answerInWords(dialogue, participant, stance) : '',
+    sentences: limits.sentences,
+    others,
+    options: participant.scale ? participant.scale.options.map((option) => optionLine(dialogue, participant, option)).join(', ') : '',
+  };
+}
+
+function optionLine(dialogue: Dialogue, participant: Participant, option: Option): string {
+  const label = participant.scale && dialogue.words.labels.get(participant.scale.id)?.get(option.code);
+  return label ? `${option.code} = ${label}` : String(option.code);
+}
+
+/** What a speaker is told at the beginning: who it is, and its stance. */
+export function systemLine(dialogue: Dialogue, participant: Participant): string {
+  const { prompts } = dialogue;
+  const places = placesFor(dialogue, participant);
+  if (participant.role === 'moderator') return fill(prompts.moderator, places);
+  const who = fill(participant.role === 'main_contact' ? prompts.main_contact : prompts.persona, places);
+  return stanceOf(dialogue, participant) ? `${who} ${fill(prompts.stance, places)}` : who;
+}
+
+/**
+ * The messages for the next beat, from its speaker's side: its own turns are the assistant's, what it heard since is the
+ * user's, with the instruction and the reminder of who it is. A pure function of the turns before, so each prompt is the
+ * one before it, grown at its end.
+ */
+export function viewFor(dialogue: Dialogue, beats: readonly Beat[], turns: readonly Turn[]): Message[] {
+  const beat = beats[turns.length] as Beat;
+  const participant = dialogue.participants[beat.seat] as Participant;
+  const places = placesFor(dialogue, participant);
+  const messages: Message[] = [{ role: 'system', text: systemLine(dialogue, participant) }];
+  let heard: string[] = [];
+  const ask = (asked: Beat): void => {
+    messages.push({ role: 'user', text: userLine(dialogue, participant, places, asked, heard) });
+    heard = [];
+  };
+  turns.forEach((turn, at) => {
+    if (turn.seat === beat.seat) {
+      ask(beats[at] as Beat);
+      messages.push({ role: 'assistant', text: turn.text });
+    } else if (turn.kind === 'public') {
+      heard.push(heardLine(dialogue, turn));
+    }
+  });
+  ask(beat);
+  return messages;
+}
+
+function heardLine(dialogue: Dialogue, turn: Turn): string {
+  if (dialogue.participants.length <= 2) return turn.text;
+  const speaker = dialogue.participants[turn.seat] as Participant;
+  return fill(dialogue.prompts.heard, { name: speaker.persona?.name ?? dialogue.prompts.moderator_name, text: turn.text });
+}
+
+function userLine(dialogue: Dialogue, participant: Participant, places: Record<string, string | number>, beat: Beat, heard: readonly string[]): string {
+  const { prompts } = dialogue;
+  const told = beat.instruction === '' ? '' : fill(beat.instruction, places);
+  const length = beat.kind === 'public' ? fill(prompts.length, places) : '';
+  const anchor =
+    participant.role === 'moderator' ? '' : fill(stanceOf(dialogue, participant) ? prompts.anchor : prompts.anchor_without_stance, places);
+  const instruction = [told, length, anchor].filter(Boolean).join(' ');
+  return [...heard, instruction].filter(Boolean).join('\n\n');
+}

@@ -1,0 +1,75 @@
+import type { Manifest } from './manifest.ts';
+
+/** Markdown's own characters in a text of somebody else's. */
+const plain = (text: string): string => text.replace(/[\\`*_[\]<>|#]/g, (character) => `\\${character}`).replace(/\s+/g, ' ');
+
+/** `README.md` of an export: what the data is, where it comes from, and what it must not be used for. */
+export function card(manifest: Manifest): string {
+  const rows = manifest.cultures.reduce((sum, { train, test }) => sum + train + test, 0);
+  const models = [...new Set(manifest.runs.flatMap(({ models: byRole }) => Object.values(byRole).map(({ provider, model }) => `${model} (${provider})`)))];
+  return `# ${plain(manifest.name)}: synthetic cultural training data
+
+${rows} training rows, made by culturepark ${manifest.program.version} from simulated conversations of personas whose answers were drawn
+from a survey. **Every row is synthetic: no person said any of this.**${manifest.scripted_rows > 0 ? `\n\n**${manifest.scripted_rows} rows were made by the scripted rehearsal model, which is no language model. Do not train on them.**` : ''}
+
+## What it is worth
+
+${manifest.verification}
+${manifest.rewritten_rows > 0 ? `\n${manifest.rewritten_rows} rows are rewritten opinions: their words never stood in a conversation.\n` : ''}
+| culture | train | test | opinions kept | opinions dropped, by reason |
+| --- | --- | --- | --- | --- |
+${manifest.cultures.map(cultureLine).join('\n')}
+
+${manifest.cultures
+  .filter(({ no_rows }) => no_rows !== null)
+  .map(({ culture, no_rows }) => `- **${plain(culture)} has no rows**: ${plain(no_rows as string)}.`)
+  .join('\n')}
+
+## Where it comes from
+
+- Runs: ${manifest.runs.map(({ id, scenario, seed }) => `${id} (${plain(scenario)}, seed ${seed})`).join(', ')}
+- Models: ${models.map(plain).join(', ')}
+- ${surveyLine(manifest)}
+- ${manifest.personas}
+- Countries that stand for a culture: ${manifest.cultures.map(({ culture, countries, weights_source }) => `${plain(culture)} = ${countries.map(({ code, weight }) => (countries.length > 1 ? `${code} (${weight})` : code)).join(', ')}${countries.length > 1 ? ` [${plain(weights_source)}]` : ''}`).join('; ')}
+- \`rows.csv\` names for each line of each file its sample, opinion, dialogue and survey cell; \`culturepark why SAMPLE\` prints the
+  whole chain from the database.
+
+## Splits
+
+Test rows are about topics that no training row is about: ${manifest.test_topics.length > 0 ? manifest.test_topics.map(plain).join(', ') : 'none (fewer than three topics, or no test share)'}.
+
+## What was left out
+
+${leftOut(manifest)}
+
+## Not to be used
+
+${manifest.not_for.map((line) => `- ${line}`).join('\n')}
+
+## Sources
+
+${manifest.survey.citation}
+
+Method: Li et al., CulturePark (NeurIPS 2024, arXiv 2405.15145); Li et al., CultureLLM (NeurIPS 2024, arXiv 2402.10946).
+`;
+}
+
+function cultureLine({ culture, train, test, funnel }: Manifest['cultures'][number]): string {
+  const { accepted = 0, ...dropped } = funnel;
+  const reasons = Object.entries(dropped)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, n]) => `${reason} ${n}`);
+  return `| ${plain(culture)} | ${train} | ${test} | ${accepted} | ${reasons.join(', ') || 'none'} |`;
+}
+
+const surveyLine = ({ survey }: Manifest): string => survey.notice;
+
+function leftOut({ left_out: { no_answers, scripted_rows }, missing_above_20_percent: missing }: Manifest): string {
+  const lines = no_answers.map(({ culture, topic, reason }) => `- ${plain(culture)} × ${plain(topic)}: ${plain(reason)}`);
+  if (scripted_rows > 0) lines.push(`- ${scripted_rows} rows of the scripted rehearsal model`);
+  const flagged = missing.map(({ topic, country, missing_share }) => `- ${topic} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`);
+  const parts = [lines.length > 0 ? lines.join('\n') : 'Nothing.'];
+  if (flagged.length > 0) parts.push(`Cells with many missing answers (the spread is that of those who answered):\n\n${flagged.join('\n')}`);
+  return parts.join('\n\n');
+}

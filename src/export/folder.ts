@@ -1,0 +1,124 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, writeFileSync, type WriteStream } from 'node:fs';
+import { dirname, join, resolve, sep } from 'node:path';
+import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
+import { UserError } from '../errors.ts';
+
+export interface WrittenFile {
+  /** Path inside the folder, with forward slashes. */
+  path: string;
+  rows: number;
+  bytes: number;
+  sha256: string;
+}
+
+/** A folder in the making; its name stands only when all of it is written. */
+export interface ExportFolder {
+  /** Appends a line to a file of the folder. */
+  line(path: string, text: string, row?: boolean): Promise<void>;
+  /** Number of lines that a file has so far. */
+  lines(path: string): number;
+  /** Writes the last files and puts the folder in place of an older one. */
+  finish(last: (files: readonly WrittenFile[]) => Record<string, string>): Promise<string>;
+  /** Throws away what was written. */
+  discard(): Promise<void>;
+}
+
+interface Open {
+  stream: WriteStream;
+  hash: Hash;
+  rows: number;
+  lines: number;
+  bytes: number;
+  failure: Promise<never>;
+}
+
+/** Opens OUT/NAME for writing: files go into a hidden folder beside it, which takes its name at the end. */
+export function openExportFolder(out: string, name: string): ExportFolder {
+  const root = resolve(out);
+  const target = join(root, name);
+  if (name === '' || name.startsWith('.') || dirname(target) !== root) {
+    throw new UserError(`"${name}" can't name a folder of exports.`, { mend: 'Use letters, digits, "-" and "_".' });
+  }
+  const work = join(root, `.${name}.${process.pid}.part`);
+  const old = join(root, `.${name}.old`);
+  // An export that was cut off between the two renames left the older folder aside.
+  if (existsSync(old) && !existsSync(target)) guard(() => renameSync(old, target));
+  guard(() => rmSync(work, { recursive: true, force: true }));
+  guard(() => mkdirSync(work, { recursive: true }));
+  const files = new Map<string, Open>();
+
+  const open = (path: string): Open => {
+    const file = join(work, path);
+    if (!file.startsWith(work + sep)) throw new UserError(`"${path}" lies outside of the export.`);
+    mkdirSync(dirname(file), { recursive: true });
+    const stream = createWriteStream(file);
+    const failure = once(stream, 'error').then(([error]) => {
+      throw error;
+    }) as Promise<never>;
+    failure.catch(() => undefined);
+    const opened = { stream, hash: createHash('sha256'), rows: 0, lines: 0, bytes: 0, failure };
+    files.set(path, opened);
+    return opened;
+  };
+
+  return {
+    async line(path, text, row = true) {
+      const file = files.get(path) ?? open(path);
+      const bytes = Buffer.from(`${text}\n`);
+      file.hash.update(bytes);
+      file.lines += 1;
+      if (row) file.rows += 1;
+      file.bytes += bytes.length;
+      if (!file.stream.write(bytes)) await guarded(Promise.race([once(file.stream, 'drain'), file.failure]));
+    },
+    lines: (path) => files.get(path)?.lines ?? 0,
+    async finish(last) {
+      for (const { stream } of files.values()) {
+        stream.end();
+        await guarded(finished(stream));
+      }
+      const written = [...files]
+        .map(([path, { rows, bytes, hash }]) => ({ path, rows, bytes, sha256: hash.digest('hex') }))
+        .sort((a, b) => (a.path < b.path ? -1 : 1));
+      guard(() => {
+        for (const [path, text] of Object.entries(last(written))) writeFileSync(join(work, path), text);
+        rmSync(old, { recursive: true, force: true });
+        if (existsSync(target)) renameSync(target, old);
+        renameSync(work, target);
+        rmSync(old, { recursive: true, force: true });
+      });
+      return target;
+    },
+    async discard() {
+      for (const { stream } of files.values()) stream.destroy();
+      rmSync(work, { recursive: true, force: true });
+    },
+  };
+}
+
+function explained(error: unknown): unknown {
+  const { code, path } = error as { code?: string; path?: string };
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new UserError('There is no room left for the export.', { mend: 'Free some space and export again; the database is complete.', cause: error });
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST') {
+    return new UserError(`The export can't be written to ${path ?? 'that folder'} (${code}).`, { mend: 'Mend the rights, or name another folder with --out.', cause: error });
+  }
+  return error;
+}
+
+function guard(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+async function guarded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw explained(error);
+  }
+}

@@ -1,0 +1,63 @@
+import type { WrittenFile } from './folder.ts';
+
+/** One run that an export was made of. */
+export interface ExportedRun {
+  id: string;
+  scenario: string;
+  seed: number;
+  created_at: string;
+  scripted: boolean;
+  /** The whole scenario as it ran. */
+  config: unknown;
+  /** Model by role. */
+  models: Record<string, { provider: string; model: string; scripted: boolean }>;
+  prompts: readonly { name: string; version: number; hash: string }[];
+}
+
+/** What is said of one culture in an export. */
+export interface ExportedCulture {
+  culture: string;
+  countries: readonly { code: string; weight: number }[];
+  weights_source: string;
+  train: number;
+  test: number;
+  /** Why there is no row; null where there are rows. */
+  no_rows: string | null;
+  /** Opinions by how they ended. */
+  funnel: Record<string, number>;
+}
+
+/** `manifest.json`: what the data is and where it came from. */
+export interface Manifest {
+  format_version: 1;
+  name: string;
+  program: { name: string; version: string };
+  made_at: string;
+  synthetic: true;
+  scripted_rows: number;
+  rewritten_rows: number;
+  verification: string;
+  runs: readonly ExportedRun[];
+  cultures: readonly ExportedCulture[];
+  test_topics: readonly string[];
+  topics: readonly { id: string; survey: string; statement: string; stances: boolean }[];
+  left_out: { no_answers: readonly { culture: string; topic: string; reason: string }[]; scripted_rows: number };
+  missing_above_20_percent: readonly { topic: string; country: string; missing_share: number }[];
+  survey: { notice: string; citation: string };
+  personas: string;
+  not_for: readonly string[];
+  files: readonly WrittenFile[];
+}
+
+export const surveyNotice =
+  'Answer figures: World Values Survey wave 7 (2017-2022), respondents, unweighted. Aggregate figures only; non-profit use; cite the source.';
+export const surveyCitation =
+  'Haerpfer, C., Inglehart, R., Moreno, A., Welzel, C., Kizilova, K., Diez-Medrano, J., Lagos, M., Norris, P., Ponarin, E. & Puranen, B. (eds.): World Values Survey: Round Seven, country-pooled datafile.';
+export const personaNotice =
+  'Personas are invented. Their stances are drawn from the survey; age, gender and name are drawn apart from the stance and carry no survey information.';
+export const notFor = [
+  'to state what people of a country think: the rows are written by a language model that was told an answer; only the spread of the answers comes from the survey',
+  'to profile, score or rank real people or groups',
+  'to train a model that is then presented as the voice of a culture',
+  'to evaluate models on the questions that stand in its training files',
+] as const;

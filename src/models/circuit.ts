@@ -1,0 +1,79 @@
+import { backoffMs, pause, type RetrySetting } from './retry.ts';
+
+/** Says on the screen what the provider's state is. */
+export type Say = (line: string) => void;
+
+export interface Circuit {
+  /** Waits while the provider is down, but for one call at a time that tries whether it is back. */
+  enter(signal: AbortSignal): Promise<void>;
+  succeeded(): void;
+  failed(reason: string): void;
+  readonly open: boolean;
+}
+
+/** Failures in a row, with no success between, after which the provider counts as down. */
+const LIMIT = 8;
+
+/**
+ * Pauses a run while a provider or the network is down: after some failures in a row one call at a time tries whether it
+ * is back, at growing intervals, and the others wait; the first success lets all go on.
+ */
+export function createCircuit(name: string, say: Say, setting: RetrySetting): Circuit {
+  let failures = 0;
+  let probes = 0;
+  let probing = false;
+  let open = false;
+  let waiting: (() => void)[] = [];
+  const wake = (): void => {
+    const woken = waiting;
+    waiting = [];
+    woken.forEach((go) => go());
+  };
+  return {
+    get open() {
+      return open;
+    },
+    async enter(signal) {
+      while (open && probing) {
+        await new Promise<void>((resolve, reject) => {
+          const leave = (): void => reject(signal.reason as Error);
+          if (signal.aborted) return leave();
+          signal.addEventListener('abort', leave, { once: true });
+          waiting.push(() => {
+            signal.removeEventListener('abort', leave);
+            resolve();
+          });
+        });
+      }
+      if (!open) return;
+      probing = true;
+      probes += 1;
+      try {
+        await pause(backoffMs(setting, probes + 2, undefined), signal);
+      } catch (error) {
+        probing = false;
+        wake();
+        throw error;
+      }
+    },
+    succeeded() {
+      failures = 0;
+      if (!open) return;
+      open = false;
+      probing = false;
+      probes = 0;
+      say(`${name} answers again; the run goes on.`);
+      wake();
+    },
+    failed(reason) {
+      failures += 1;
+      if (open) {
+        probing = false;
+        wake();
+      } else if (failures >= LIMIT) {
+        open = true;
+        say(`${name} does not answer (${reason}); the run is paused and tries again by itself. Ctrl-C stops it; what is paid is kept.`);
+      }
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { Message, Usage } from './port.ts';
+
+/** `ok` replies answer later calls; the others are kept for the record and never used. `superseded`: a shorter good reply with the same key took its place. */
+export type CallStatus = 'ok' | 'truncated' | 'refused' | 'empty' | 'malformed' | 'failed' | 'superseded';
+
+/** One HTTP try (or one local evaluation) of a call. */
+export interface Try {
+  n: number;
+  status: string;
+  usage: Usage | null;
+  costUsd: number | null;
+  ms: number;
+  error: string | null;
+}
+
+/** One request to a model and what came of it. */
+export interface Call {
+  id: string;
+  /** Hash of provider, model, sampling (without max_tokens), messages, schema and replicate. */
+  key: string;
+  provider: string;
+  model: string;
+  scripted: boolean;
+  status: CallStatus;
+  /** Messages in order; the ledger stores each text once, by its hash. */
+  messages: readonly Message[];
+  /** Sampling, schema name, replicate, maxTokens: what else was sent. */
+  parameters: Record<string, unknown>;
+  reply: string | null;
+  /** Usage and price of all tries together; null where the provider did not say or the price is unknown. */
+  usage: Usage;
+  costUsd: number | null;
+  ms: number;
+  createdAt: number;
+  tries: readonly Try[];
+}
+
+/** What a stored reply gives back. */
+export interface StoredReply {
+  callId: string;
+  status: CallStatus;
+  reply: string;
+  outputTokens: number;
+}
+
+/** What the models need of a store: is this call already paid? Declared here, implemented in store/. */
+export interface Ledger {
+  /**
+   * The good reply with this key that fits into maxTokens, of whatever run. Else the newest unusable reply that this
+   * run has paid for already: a resume counts it as a try and does not ask for it again.
+   */
+  find(key: string, maxTokens: number, runId: string): Promise<StoredReply | undefined>;
+}

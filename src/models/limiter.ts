@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How much may be asked of one provider at once and a minute. */
+export interface LimiterSetting {
+  concurrency: number;
+  requestsPerMinute?: number | undefined;
+  tokensPerMinute?: number | undefined;
+}
+
+export interface Limiter {
+  /** Waits for a free place; resolves with what gives it back. Rejects when the signal aborts. */
+  acquire(tokens: number, signal: AbortSignal): Promise<() => void>;
+  /** A call went through. */
+  succeeded(): void;
+  /** The provider pushed back (429, 503, time-out) on a call that started at this monotonic time. */
+  throttled(startedAt: number): void;
+  readonly level: number;
+  readonly inFlight: number;
+}
+
+/**
+ * Concurrency that starts at the configured limit, falls to 0.7 of itself when the provider pushes back, returns by
+ * doubling to the last good level, and then step by step. One push-back a wave counts: calls that started before the
+ * last fall say nothing about the new level.
+ */
+export function createLimiter(setting: LimiterSetting, now: () => number = () => performance.now()): Limiter {
+  let level = setting.concurrency;
+  let good = setting.concurrency;
+  let fellAt = -Infinity;
+  let successes = 0;
+  let inFlight = 0;
+  const queue: (() => void)[] = [];
+  const pace = createPace(setting, now);
+
+  const admit = (): void => {
+    while (inFlight < Math.floor(level) && queue.length > 0) {
+      inFlight += 1;
+      (queue.shift() as () => void)();
+    }
+  };
+
+  return {
+    get level() {
+      return Math.floor(level);
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    async acquire(tokens, signal) {
+      await new Promise<void>((resolve, reject) => {
+        const enter = (): void => {
+          signal.removeEventListener('abort', leave);
+          resolve();
+        };
+        const leave = (): void => {
+          const at = queue.indexOf(enter);
+          if (at >= 0) queue.splice(at, 1);
+          reject(signal.reason as Error);
+        };
+        if (signal.aborted) return reject(signal.reason as Error);
+        signal.addEventListener('abort', leave, { once: true });
+        queue.push(enter);
+        admit();
+      });
+      const release = once(() => {
+        inFlight -= 1;
+        admit();
+      });
+      try {
+        await pace(tokens, signal);
+      } catch (error) {
+        release();
+        throw error;
+      }
+      return release;
+    },
+    succeeded() {
+      successes += 1;
+      if (successes < level || level >= setting.concurrency) return;
+      successes = 0;
+      level = Math.min(setting.concurrency, level < good ? Math.min(level * 2, good) : level + 1);
+      admit();
+    },
+    throttled(startedAt) {
+      if (startedAt < fellAt) return;
+      if (successes > 0 || fellAt === -Infinity) good = Math.max(1, Math.floor(level * 0.7));
+      level = Math.max(1, Math.floor(level * 0.7));
+      successes = 0;
+      fellAt = now();
+    },
+  };
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
+}
+
+/** Spaces requests so that neither limit a minute is passed; a token bucket each, a sixth of a minute deep. */
+function createPace(setting: LimiterSetting, now: () => number): (tokens: number, signal: AbortSignal) => Promise<void> {
+  const buckets = [
+    { rate: setting.requestsPerMinute, need: () => 1 },
+    { rate: setting.tokensPerMinute, need: (tokens: number) => tokens },
+  ].flatMap(({ rate, need }) => (rate ? [{ perMs: rate / 60_000, freeAt: -Infinity, need }] : []));
+  return async (tokens, signal) => {
+    let wait = 0;
+    for (const bucket of buckets) {
+      const start = Math.max(bucket.freeAt, now() - 10_000);
+      bucket.freeAt = start + bucket.need(tokens) / bucket.perMs;
+      wait = Math.max(wait, start - now());
+    }
+    if (wait > 0) await sleep(wait, undefined, { signal });
+  };
+}

@@ -1,0 +1,387 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type * as NodeLlamaCpp from 'node-llama-cpp';
+import { UserError } from '../../errors.ts';
+import { ModelFault, type ChatModel, type ChatReply, type ChatRequest, type Message } from '../port.ts';
+
+// The grammars stand at the end of this file: they decide what a small model can say, and they share its budget.
+
+/** Conversations whose evaluated tokens are kept at once: two sides of one dialogue, and two that judge it. */
+const sequences = 4;
+/** Tokens of one sequence; a token takes 23 kB of memory in the default model and 128 kB in one of 8B. */
+const contextSize = 2048;
+/** A sentence's tokens when the reply's length is planned, and the room that a next sentence needs. */
+const sentenceTokens = 45;
+
+/**
+ * Opens a GGUF file as a chat model in this process, on the CPU or on a GPU build of node-llama-cpp where one is
+ * installed. Requests are evaluated one after the other. The same request gives the same reply: its seed comes from
+ * its messages, and on a CPU the default model's logits do not depend on what was evaluated before.
+ *
+ * @throws UserError when node-llama-cpp is missing, or the file is no GGUF, is cut short or does not fit in memory.
+ */
+export async function openLocalModel(file: string, options: { threads?: number } = {}): Promise<ChatModel> {
+  const { sha256, bytes } = await fingerprint(file);
+  const lib = await importLibrary();
+  // llama.cpp's threads wait for each other in a busy loop: where they outnumber the free cores a token takes seconds
+  // (measured on 2 cores: 50 tokens a second with 1 thread, 42 with 2, 4 with 2 beside another busy process).
+  const threads = options.threads ?? Math.max(1, Math.min(availableParallelism() - 1, bytes > 1e9 ? 8 : 4));
+  const llama = await lib
+    .getLlama({
+      gpu: 'auto',
+      build: 'never',
+      maxThreads: threads,
+      progressLogs: false,
+      logLevel: lib.LlamaLogLevel.disabled,
+    })
+    .catch((cause: unknown) => {
+      throw new UserError('node-llama-cpp has no build for this machine.', { mend: installHint, cause });
+    });
+  // Below 64 rows llama.cpp's flash attention gives the same bits however a prompt was split (measured: at 64 rows a
+  // logit moved by 0.4): small batches make a reply a function of its request, for a tenth of the prompt speed.
+  const batchSize = llama.gpu === false ? 32 : 512;
+  const opened = await loadModel().catch(async (cause: unknown) => {
+    await llama.dispose();
+    throw cause instanceof UserError ? cause : unreadable(file, cause);
+  });
+  const { model, context, wrapper } = opened;
+  const slots = Array.from({ length: context.totalSequences }, () => ({
+    sequence: context.getSequence(),
+    usedAt: 0,
+  }));
+  const stops = ['.', '!', '?', '。', '؟', '।'].flatMap((mark) => {
+    const tokens = model.tokenize(mark);
+    return tokens.length === 1 ? tokens : [];
+  });
+  const closing = new AbortController();
+  let queue: Promise<unknown> = Promise.resolve();
+  let clock = 0;
+
+  async function loadModel() {
+    const model = await llama.loadModel({ modelPath: file });
+    if (/bert|t5|clip/.test(model.fileInfo.metadata.general.architecture)) {
+      throw new UserError(
+        `${file} is a ${model.fileInfo.metadata.general.architecture} model, which cannot chat.`,
+        {
+          mend: 'Name a model whose file says "instruct" or "chat".',
+        },
+      );
+    }
+    const wrapper = lib.resolveChatWrapper(model, {
+      warningLogs: false,
+      customWrapperSettings: { qwen: { thoughts: 'discourage' } },
+    });
+    const size = Math.min(contextSize, model.trainContextSize);
+    const context = await model.createContext({ sequences, contextSize: size, batchSize, threads });
+    return { model, wrapper, context };
+  }
+
+  function tokensOf(messages: readonly Message[]): NodeLlamaCpp.Token[] {
+    const chatHistory = messages.map((message): NodeLlamaCpp.ChatHistoryItem =>
+      message.role === 'assistant'
+        ? { type: 'model', response: [message.text] }
+        : { type: message.role, text: message.text },
+    );
+    const { contextText } = wrapper.generateContextState({
+      chatHistory: [...chatHistory, { type: 'model', response: [''] }],
+    });
+    const tokens = contextText.tokenize(model.tokenizer);
+    // SmolLM2's beginning-of-sequence token is the template's own first token: the wrapper writes it twice.
+    return tokens[0] === tokens[1] && tokens[0] === model.tokens.bos ? tokens.slice(1) : tokens;
+  }
+
+  /** The sequence that shares the longest prefix with the prompt (the one unused for longest among equals), cut back to that prefix. */
+  async function sequenceFor(prompt: NodeLlamaCpp.Token[]): Promise<NodeLlamaCpp.LlamaContextSequence> {
+    const shared = slots.map((slot) => {
+      const { firstDifferentIndex } = slot.sequence.compareContextTokens(prompt);
+      // A few tokens that all prompts of a template begin with are no reason to drop another conversation.
+      return firstDifferentIndex < 16 ? 0 : firstDifferentIndex;
+    });
+    const longest = Math.max(...shared);
+    const slot = slots
+      .filter((_, i) => shared[i] === longest)
+      .reduce((oldest, next) => (next.usedAt < oldest.usedAt ? next : oldest));
+    slot.usedAt = ++clock;
+    // The prompt's last token is evaluated again: sampling needs its logits.
+    const keep = Math.min(longest, prompt.length - 1);
+    await slot.sequence.eraseContextTokenRanges([{ start: keep, end: slot.sequence.nextTokenIndex }]);
+    return slot.sequence;
+  }
+
+  /** Bias of talk before each token: a sentence that grows long is drawn to its end, and a small model is kept from copying what was said. */
+  function steering(prompt: NodeLlamaCpp.Token[], output: NodeLlamaCpp.Token[], limit: number) {
+    const said = bytes < 1e9 ? followers(prompt) : undefined;
+    let from = 0;
+    return () => {
+      const bias = lib.TokenBias.for(model);
+      if (output.length > 0 && sentenceEnd.test(model.detokenize(output.slice(-1)))) from = output.length;
+      const long = Math.max(output.length - from - 35, output.length - limit + 20);
+      if (long > 0) for (const token of stops) bias.set(token, { logit: Math.min(8, long / 2) });
+      for (const token of said?.(output) ?? []) bias.set(token, 'never');
+      return bias;
+    };
+  }
+
+  async function reply(request: ChatRequest, signal: AbortSignal): Promise<ChatReply> {
+    const prompt = tokensOf(request.messages);
+    const room = context.contextSize - prompt.length - 1;
+    if (room < Math.min(request.maxTokens, sentenceTokens)) {
+      throw new ModelFault(
+        'bad-request',
+        `The prompt has ${prompt.length} tokens; ${basename(file)} is opened with room for ${context.contextSize}, the reply included.`,
+      );
+    }
+    const limit = Math.min(request.maxTokens, room);
+    const text = request.schema === undefined;
+    const grammar = await llama.createGrammar({
+      grammar: request.schema ? jsonGrammar(request.schema.schema, limit) : sentenceGrammar(limit),
+    });
+    const sequence = await sequenceFor(prompt);
+    const cachedInput = sequence.nextTokenIndex;
+    // In steps of a batch, so that an abort need not wait for the whole prompt.
+    for (let at = cachedInput; at < prompt.length - batchSize; at += batchSize) {
+      await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(at, at + batchSize));
+      signal.throwIfAborted();
+    }
+    const output: NodeLlamaCpp.Token[] = [];
+    let finish: ChatReply['finish'] = 'stop';
+    const tokens = sequence.evaluate(prompt.slice(sequence.nextTokenIndex), {
+      temperature: request.sampling.temperature,
+      ...(request.sampling.topP !== undefined && { topP: request.sampling.topP }),
+      minP: 0.05,
+      seed: seedOf(request),
+      grammarEvaluationState: new lib.LlamaGrammarEvaluationState({ model, grammar }),
+      ...(text
+        ? {
+            repeatPenalty: { penalty: 1.1, punishTokens: () => output.slice(-64) },
+            tokenBias: steering(prompt, output, limit),
+          }
+        : { dryRepeatPenalty: { strength: 0.8, allowedLength: 4 } }),
+    });
+    for await (const token of tokens) {
+      signal.throwIfAborted();
+      output.push(token);
+      if (output.length >= limit) {
+        finish = 'length';
+        break;
+      }
+      const left = limit - output.length;
+      if (text && left < sentenceTokens && sentenceEnd.test(model.detokenize([token]))) break;
+    }
+    return {
+      text: model.detokenize(output, false, prompt.slice(-4)).trim(),
+      finish,
+      usage: { input: prompt.length, cachedInput, output: output.length },
+    };
+  }
+
+  return {
+    provider: `sha256:${sha256}`,
+    model: basename(file),
+    scripted: false,
+    free: true,
+    ...(basename(file).startsWith('SmolLM2-135M') && { languages: ['en'] }),
+    async chat(request, callerSignal) {
+      const signal = AbortSignal.any([callerSignal, closing.signal]);
+      const mine = queue.then(() => {
+        signal.throwIfAborted();
+        return reply(request, signal);
+      });
+      queue = mine.catch(() => undefined);
+      return untilAborted(mine, signal).catch((cause: unknown) => {
+        if (cause instanceof ModelFault) throw cause;
+        if (signal.aborted) throw new ModelFault('aborted', 'The request was aborted.', { cause });
+        throw new ModelFault('server', `${basename(file)} failed: ${messageOf(cause)}`, { cause });
+      });
+    },
+    async dispose() {
+      closing.abort();
+      await queue;
+      await context.dispose();
+      await model.dispose();
+      await llama.dispose();
+    },
+  };
+}
+
+const installHint = 'Run `npm install node-llama-cpp` in the project, or choose another model (--model).';
+
+async function importLibrary(): Promise<typeof NodeLlamaCpp> {
+  return import('node-llama-cpp').catch((cause: unknown) => {
+    throw new UserError('Local models need the package node-llama-cpp, which is not installed.', {
+      mend: installHint,
+      cause,
+    });
+  });
+}
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+function unreadable(file: string, cause: unknown): UserError {
+  return messageOf(cause).includes('memory')
+    ? new UserError(`There is not enough memory for ${file}.`, {
+        mend: 'Choose a smaller model or quantization.',
+        cause,
+      })
+    : new UserError(
+        `${file} cannot be read as a model: it is cut short or of a kind that this llama.cpp does not know.`,
+        {
+          mend: 'Fetch the file again, or update node-llama-cpp.',
+          cause,
+        },
+      );
+}
+
+/** SHA-256 of the file; kept in `FILE.sha256` with the file's size and time, since hashing 5 GB takes seconds. */
+async function fingerprint(file: string): Promise<{ sha256: string; bytes: number }> {
+  const info = await stat(file).catch((cause: unknown) => {
+    throw new UserError(`There is no model file ${file}.`, { mend: 'Check the path.', cause });
+  });
+  const handle = info.isFile() ? await open(file) : undefined;
+  const magic = await handle?.read(Buffer.alloc(4), 0, 4, 0).finally(() => handle.close());
+  if (magic?.buffer.toString('latin1') !== 'GGUF') {
+    throw new UserError(`${file} is no GGUF file.`, { mend: 'Name a model file that ends in .gguf.' });
+  }
+  const note = `${file}.sha256`;
+  const stamp = `${info.size} ${info.mtimeMs}`;
+  const kept = await readFile(note, 'utf8').catch(() => undefined);
+  const [, hash, of] = /^([0-9a-f]{64}) (\d+ [\d.]+)\n$/.exec(kept ?? '') ?? [];
+  if (hash && of === stamp) return { sha256: hash, bytes: info.size };
+  const digest = createHash('sha256');
+  await pipeline(createReadStream(file), digest);
+  const sha256 = digest.digest('hex');
+  // A note of another form is the user's own; a folder that we may not write to costs us the hashing next time.
+  if (kept === undefined || hash) await writeFile(note, `${sha256} ${stamp}\n`).catch(() => undefined);
+  return { sha256, bytes: info.size };
+}
+
+function seedOf({ messages, schema, sampling }: ChatRequest): number {
+  return createHash('sha256')
+    .update(JSON.stringify([messages, schema, sampling]))
+    .digest()
+    .readUInt32LE();
+}
+
+/** The promise's outcome, or the abort as soon as it comes: a caller never waits for another caller's request to end. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+const sentenceEnd = /[.!?…。！？؟۔।]["'”’»)」』]?$/u;
+
+/** What followed the last `run` tokens of the output wherever they stood before, in the prompt or in the output itself. */
+function followers(prompt: readonly number[], run = 5): (output: readonly number[]) => NodeLlamaCpp.Token[] {
+  const next = new Map<string, NodeLlamaCpp.Token[]>();
+  const note = (tokens: readonly number[], end: number) => {
+    const key = tokens.slice(end - run, end).join();
+    next.set(key, [...(next.get(key) ?? []), tokens[end] as NodeLlamaCpp.Token]);
+  };
+  for (let end = run; end < prompt.length; end++) note(prompt, end);
+  return (output) => {
+    if (output.length <= run) return [];
+    note(output, output.length - 1);
+    return next.get(output.slice(-run).join()) ?? [];
+  };
+}
+
+/**
+ * Grammar (GBNF) of plain sentences on one line, as many as the token limit holds: a small model neither runs into
+ * the limit in mid-sentence nor writes headings, lists, markup or stage directions. A dot inside a word (3.5, U.S.)
+ * ends no sentence.
+ */
+function sentenceGrammar(maxTokens: number): string {
+  const count = Math.max(1, Math.floor(maxTokens / sentenceTokens));
+  const never = String.raw`\n\r\t<>*#|=_\x60\[\]{}~\\`;
+  const ends = '.!?…。！？؟۔।';
+  return [
+    `root ::= sentence (space sentence){0,${count - 1}}`,
+    `space ::= " "?`,
+    `sentence ::= first char{7,400} [${ends}]{1,3} ["'”’»)」』]?`,
+    `first ::= [^ ,;:)(-${ends}${never}]`,
+    `char ::= [^${ends}${never}] | "." [0-9] | [A-Z] "." [A-Z] "."`,
+  ].join('\n');
+}
+
+type JsonSchema = Record<string, unknown>;
+
+/** Items of an array without `maxItems`. */
+const openItems = 8;
+
+/**
+ * Grammar (GBNF) of a JSON schema as `z.toJSONSchema` writes it: objects (every property, in order), arrays, enums,
+ * constants, unions, strings, numbers. Strings share the token limit (three characters a token), so that the object
+ * is closed before it.
+ *
+ * @throws ModelFault `bad-request` for a schema with other parts.
+ */
+function jsonGrammar(root: JsonSchema, maxTokens: number): string {
+  const chars = Math.max(16, Math.floor((maxTokens * 3 - 24 * slots(root)) / slots(root)));
+  const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
+  const list = (value: unknown) => value as JsonSchema[];
+
+  function rule(schema: JsonSchema): string {
+    if ('const' in schema) return literal(schema.const);
+    if (Array.isArray(schema.enum)) return `(${schema.enum.map(literal).join(' | ')})`;
+    const union = schema.anyOf ?? schema.oneOf;
+    if (Array.isArray(union)) return `(${list(union).map(rule).join(' | ')})`;
+    switch (schema.type) {
+      case 'object': {
+        const properties = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>);
+        return [
+          '"{"',
+          properties.map(([key, of]) => `${literal(key)} ": " ${rule(of)}`).join(' ", " '),
+          '"}"',
+        ].join(' ');
+      }
+      case 'array': {
+        const least = (schema.minItems ?? 0) as number;
+        const more = Math.max(least, (schema.maxItems ?? openItems) as number) - 1;
+        const item = rule(schema.items as JsonSchema);
+        const items = `${item} (", " ${item}){${Math.max(0, least - 1)},${more}}`;
+        return least > 0 ? `"[" ${items} "]"` : `"[" (${items})? "]"`;
+      }
+      case 'string': {
+        const most = Math.min(chars, (schema.maxLength ?? Infinity) as number);
+        return `"\\"" char{${Math.min(most, (schema.minLength ?? 0) as number)},${most}} "\\""`;
+      }
+      case 'integer': {
+        const [low, high] = [schema.minimum as number, schema.maximum as number];
+        if (high - low < 100)
+          return `(${Array.from({ length: high - low + 1 }, (_, i) => `"${low + i}"`).join(' | ')})`;
+        return low >= 0 ? '("0" | [1-9] [0-9]{0,8})' : '("0" | "-"? [1-9] [0-9]{0,8})';
+      }
+      case 'number':
+        return '("-"? ("0" | [1-9] [0-9]{0,8}) ("." [0-9]{1,4})?)';
+      case 'boolean':
+        return '("true" | "false")';
+      case 'null':
+        return '"null"';
+      default:
+        throw new ModelFault(
+          'bad-request',
+          `Local models know no JSON schema like ${JSON.stringify(schema).slice(0, 80)}.`,
+        );
+    }
+  }
+  return `root ::= ${rule(root)}\nchar ::= [^"\\\\\\x00-\\x1F\\x7F] | "\\\\" ["\\\\/n]`;
+}
+
+/** How many strings the largest object of a schema has, at least 1. */
+function slots(schema: JsonSchema): number {
+  const parts = Object.values((schema.properties ?? {}) as Record<string, JsonSchema>);
+  if (schema.type === 'array')
+    return ((schema.maxItems ?? openItems) as number) * slots(schema.items as JsonSchema);
+  return Math.max(
+    1,
+    parts.reduce((sum, part) => sum + (part.enum || part.type === 'integer' ? 0.2 : slots(part)), 0),
+  );
+}

@@ -1,0 +1,219 @@
+import type { AIMessage, BaseMessage } from '@langchain/core/messages';
+import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import { Agent, request as undiciRequest } from 'undici';
+import { UserError } from '../errors.ts';
+import { ModelFault, type ChatModel, type ChatReply, type ChatRequest, type FaultKind, type Finish } from './port.ts';
+import { redact } from './secrets.ts';
+
+/** Milliseconds; a provider that takes longer is asked again. */
+export interface Timeouts {
+  connect: number;
+  firstByte: number;
+  total: number;
+}
+
+export const defaultTimeouts: Timeouts = { connect: 10_000, firstByte: 120_000, total: 300_000 };
+
+export interface OpenAiSetting {
+  model: string;
+  baseUrl: string;
+  apiKey: string;
+  timeouts: Timeouts;
+}
+
+export const openAiBaseUrl = 'https://api.openai.com/v1';
+
+type Invoke = (request: ChatRequest, signal: AbortSignal) => Promise<AIMessage>;
+
+/** A model behind an OpenAI-compatible endpoint, through LangChain's ChatOpenAI with a lean fetch and no retries of its own. */
+export async function openAiModel(setting: OpenAiSetting): Promise<ChatModel> {
+  const { ChatOpenAI } = await import('@langchain/openai');
+  const fetch = leanFetch(setting.timeouts);
+  const instances = new Map<string, InstanceType<typeof ChatOpenAI>>();
+  const instanceFor = ({ sampling, maxTokens }: ChatRequest): InstanceType<typeof ChatOpenAI> => {
+    const key = JSON.stringify([sampling, maxTokens]);
+    let instance = instances.get(key);
+    if (!instance) {
+      instance = new ChatOpenAI({
+        model: setting.model,
+        apiKey: setting.apiKey,
+        temperature: sampling.temperature,
+        ...(sampling.topP === undefined ? {} : { topP: sampling.topP }),
+        maxTokens,
+        maxRetries: 0,
+        useResponsesApi: false,
+        configuration: { baseURL: setting.baseUrl, fetch, maxRetries: 0 },
+      });
+      instances.set(key, instance);
+    }
+    return instance;
+  };
+  const invoke: Invoke = async (request, signal) => {
+    const { schema } = request;
+    const messages = await toLangChain(request);
+    const options = schema
+      ? { signal, response_format: { type: 'json_schema' as const, json_schema: { name: schema.name, schema: schema.schema, strict: true } } }
+      : { signal };
+    return instanceFor(request).invoke(messages, options);
+  };
+  return chatModel(new URL(setting.baseUrl).origin, setting.model, setting.timeouts, invoke);
+}
+
+/** Any other `PROVIDER:NAME` that LangChain's initChatModel knows, when its package is installed. */
+export async function langChainModel(provider: string, model: string, timeouts: Timeouts): Promise<ChatModel> {
+  const { initChatModel } = await import('langchain');
+  const instances = new Map<string, BaseChatModel>();
+  const instanceFor = async ({ sampling, maxTokens }: ChatRequest): Promise<BaseChatModel> => {
+    const key = JSON.stringify([sampling, maxTokens]);
+    let instance = instances.get(key);
+    if (!instance) {
+      instance = (await initChatModel(model, { modelProvider: provider, temperature: sampling.temperature, maxTokens, maxRetries: 0 })) as unknown as BaseChatModel;
+      instances.set(key, instance);
+    }
+    return instance;
+  };
+  try {
+    await instanceFor({ messages: [], sampling: { temperature: 0 }, maxTokens: 1 });
+  } catch (cause) {
+    throw new UserError(`The model "${provider}:${model}" can't be used: ${redact((cause as Error).message).split('\n')[0]}`, {
+      mend: `Install the provider's LangChain package and set its key, or use openai:NAME, local or scripted.`,
+      cause,
+    });
+  }
+  const invoke: Invoke = async (request, signal) => {
+    const instance = await instanceFor(request);
+    const messages = await toLangChain(request);
+    if (!request.schema) return (await instance.invoke(messages, { signal })) as AIMessage;
+    const { raw } = (await instance.withStructuredOutput(request.schema.schema, { name: request.schema.name, includeRaw: true }).invoke(messages, { signal })) as { raw: AIMessage };
+    const called = raw.tool_calls?.[0];
+    if (called) raw.content = JSON.stringify(called.args);
+    return raw;
+  };
+  return chatModel(provider, model, timeouts, invoke);
+}
+
+function chatModel(provider: string, model: string, timeouts: Timeouts, invoke: Invoke): ChatModel {
+  return {
+    provider,
+    model,
+    scripted: false,
+    free: false,
+    async chat(request, signal) {
+      const limit = AbortSignal.timeout(timeouts.total);
+      try {
+        return toReply(await invoke(request, AbortSignal.any([signal, limit])));
+      } catch (error) {
+        if (signal.aborted) throw new ModelFault('aborted', 'interrupted', { cause: error });
+        if (limit.aborted) throw new ModelFault('timeout', `no reply within ${timeouts.total / 1000} s`, { cause: error });
+        throw toFault(error);
+      }
+    },
+  };
+}
+
+async function toLangChain({ messages }: ChatRequest): Promise<BaseMessage[]> {
+  const { AIMessage: Ai, HumanMessage, SystemMessage } = await import('@langchain/core/messages');
+  return messages.map(({ role, text }) => (role === 'system' ? new SystemMessage(text) : role === 'user' ? new HumanMessage(text) : new Ai(text)));
+}
+
+const finishes: Record<string, Finish> = { length: 'length', max_tokens: 'length', MAX_TOKENS: 'length', content_filter: 'refusal', refusal: 'refusal', SAFETY: 'refusal' };
+
+function toReply(message: AIMessage): ChatReply {
+  const { usage_metadata: usage, response_metadata: meta, additional_kwargs: extra } = message;
+  const refused = typeof extra['refusal'] === 'string' && extra['refusal'] !== '';
+  const reason = String(meta['finish_reason'] ?? meta['stop_reason'] ?? meta['finishReason'] ?? 'stop');
+  return {
+    text: refused ? String(extra['refusal']) : textOf(message.content),
+    finish: refused ? 'refusal' : (finishes[reason] ?? 'stop'),
+    usage: {
+      input: usage?.input_tokens ?? 0,
+      cachedInput: usage?.input_token_details?.cache_read ?? 0,
+      output: usage?.output_tokens ?? 0,
+    },
+  };
+}
+
+function textOf(content: AIMessage['content']): string {
+  if (typeof content === 'string') return content;
+  return content.map((part) => (part.type === 'text' && 'text' in part ? String(part.text) : '')).join('');
+}
+
+interface HttpError {
+  status?: number;
+  code?: string;
+  type?: string;
+  message?: string;
+  headers?: Headers | Record<string, string>;
+  error?: { code?: string; type?: string };
+  cause?: unknown;
+}
+
+/** A provider's error in our kinds: by HTTP status, the provider's own code, or the network's. */
+export function toFault(error: unknown): ModelFault {
+  const { status, message = String(error), headers, error: body, code } = error as HttpError;
+  const said = redact(message).slice(0, 300);
+  const options = { retryAfterMs: retryAfter(headers), cause: error };
+  const providerCode = `${code ?? ''} ${body?.code ?? ''} ${body?.type ?? ''}`;
+  if (status === undefined) return networkFault(error as HttpError, said, options);
+  const kind: FaultKind =
+    /insufficient_quota|billing|credit/i.test(providerCode) || status === 402
+      ? 'exhausted'
+      : status === 429
+        ? 'rate-limit'
+        : status === 503 || status === 529
+          ? 'overloaded'
+          : status === 401 || status === 403
+            ? 'auth'
+            : status === 404
+              ? 'not-found'
+              : status === 408 || status === 504
+                ? 'timeout'
+                : status >= 500
+                  ? 'server'
+                  : 'bad-request';
+  return new ModelFault(kind, `HTTP ${status}: ${said}`, options);
+}
+
+function networkFault(error: HttpError, said: string, options: { retryAfterMs: number | undefined; cause: unknown }): ModelFault {
+  let deepest: HttpError = error;
+  while (deepest.cause && typeof deepest.cause === 'object') deepest = deepest.cause as HttpError;
+  const code = deepest.code ?? error.code ?? '';
+  const kind: FaultKind = /TIMEOUT|ETIMEDOUT/.test(code) || /timed? ?out/i.test(said) ? 'timeout' : 'network';
+  return new ModelFault(kind, `${redact(deepest.message ?? said).slice(0, 200)}${code ? ` (${code})` : ''}`, options);
+}
+
+/** What the provider asks us to wait: `retry-after-ms`, or `retry-after` in seconds or as a date. */
+export function retryAfter(headers: HttpError['headers']): number | undefined {
+  const get = (name: string): string | undefined =>
+    headers instanceof Headers ? (headers.get(name) ?? undefined) : (headers?.[name] ?? undefined);
+  const ms = Number(get('retry-after-ms'));
+  if (ms > 0) return ms;
+  const after = get('retry-after');
+  if (after === undefined) return undefined;
+  const seconds = Number(after);
+  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after) - Date.now();
+  return wait >= 0 ? wait : undefined;
+}
+
+/** A fetch on undici's request: a tenth of the CPU of the client's own, with the time-outs. */
+function leanFetch(timeouts: Timeouts): typeof globalThis.fetch {
+  const dispatcher = new Agent({
+    connect: { timeout: timeouts.connect },
+    headersTimeout: timeouts.firstByte,
+    bodyTimeout: timeouts.firstByte,
+    keepAliveTimeout: 30_000,
+  });
+  return async (input, init) => {
+    const response = await undiciRequest(String(input instanceof Request ? input.url : input), {
+      method: (init?.method ?? 'GET') as 'POST',
+      headers: Object.fromEntries(new Headers(init?.headers).entries()),
+      body: init?.body as string,
+      signal: init?.signal ?? undefined,
+      dispatcher,
+    });
+    const body = await response.body.text();
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(response.headers)) if (value !== undefined) headers.set(name, String(value));
+    return new Response(body, { status: response.statusCode, headers });
+  };
+}

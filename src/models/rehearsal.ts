@@ -1,0 +1,28 @@
+import type { Polarity } from '../survey/types.ts';
+
+/** What a request tells the scripted model beside its messages, one shape a kind of call. `seed` varies the reply. */
+export type Rehearsal =
+  | {
+      kind: 'turn';
+      seed: string;
+      language: string;
+      theme: string;
+      statement: string;
+      /** 0 (against the statement) to 1 (for it); null where the persona has no stance. */
+      agreement: number | null;
+      idx: number;
+      /** Agreement of the speaker that was heard last; null when nobody spoke or without stance. */
+      otherAgreement: number | null;
+      country: string;
+      sentences: number;
+    }
+  | { kind: 'moderator'; seed: string; language: string; statement: string; idx: number }
+  | { kind: 'private'; seed: string; language: string; theme: string; statement: string; agreement: number | null; codes: readonly number[]; code: number | null }
+  | { kind: 'extract'; seed: string; turns: readonly { idx: number; text: string }[]; language: string; statement: string }
+  | { kind: 'verify'; seed: string; language: string; opinions: readonly { text: string; rewritten: boolean }[]; agreements: readonly number[] }
+  | { kind: 'rewrite'; seed: string; language: string; theme: string; statement: string; opinions: readonly string[]; agreements: readonly number[] };
+
+/** The side of the statement that an agreement between 0 and 1 takes. */
+export function polarityOf(agreement: number): Exclude<Polarity, 'unknown'> {
+  return agreement > 0.5 ? 'agree' : agreement < 0.5 ? 'disagree' : 'middle';
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { CallStatus } from './ledger.ts';
+import type { ChatReply, ReplySchema } from './port.ts';
+
+/** The JSON schema of an object, built once, and the check of a reply against it. */
+export function replySchema(name: string, shape: z.ZodType): ReplySchema {
+  return {
+    name,
+    schema: z.toJSONSchema(shape) as Record<string, unknown>,
+    fault(value) {
+      const parsed = shape.safeParse(value);
+      return parsed.success ? undefined : z.prettifyError(parsed.error);
+    },
+  };
+}
+
+/** What a reply is worth, by its ending and content; `text` of an object is its JSON, normalised. */
+export interface Judged {
+  status: Exclude<CallStatus, 'failed' | 'superseded'>;
+  text: string;
+  /** What is wrong with a malformed object, to be shown to the model. */
+  fault?: string;
+}
+
+const refusal =
+  /^(i'?m sorry,? (but )?i (can'?t|cannot|won'?t)|i (can'?t|cannot|won'?t) (help|assist|comply|continue|engage|do that|participate)|sorry,? i can'?t|i am unable to (help|assist|comply))/i;
+
+/** Judges a reply: cut off, refused, empty, malformed or good. Nothing is cut or mended. */
+export function judge(reply: ChatReply, schema: ReplySchema | undefined): Judged {
+  const text = reply.text;
+  if (reply.finish === 'length') return { status: 'truncated', text };
+  if (reply.finish === 'refusal') return { status: 'refused', text };
+  if (text.trim() === '') return { status: 'empty', text };
+  if (!schema) return refusal.test(text.trim()) ? { status: 'refused', text } : { status: 'ok', text };
+  let value: unknown;
+  try {
+    value = JSON.parse(unfenced(text));
+  } catch (error) {
+    return { status: refusal.test(text.trim()) ? 'refused' : 'malformed', text, fault: `not JSON: ${(error as Error).message}` };
+  }
+  const fault = schema.fault(value);
+  return fault ? { status: 'malformed', text, fault } : { status: 'ok', text: JSON.stringify(value) };
+}
+
+/** A whole reply that stands in a Markdown code fence, without the fence. */
+function unfenced(text: string): string {
+  return /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/i.exec(text)?.[1] ?? text;
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultKind, ModelFault } from './port.ts';
+
+export interface RetrySetting {
+  /** Tries a call has at most. */
+  tries: number;
+  /** First wait in milliseconds; it doubles with each try, with jitter. */
+  baseMs: number;
+  maxMs: number;
+}
+
+export const defaultRetry: RetrySetting = { tries: 6, baseMs: 500, maxMs: 60_000 };
+
+/** Faults that another try may not meet. */
+const passing: ReadonlySet<FaultKind> = new Set(['rate-limit', 'overloaded', 'timeout', 'network', 'server']);
+/** Faults by which the provider says that it has too much to do. */
+const pushback: ReadonlySet<FaultKind> = new Set(['rate-limit', 'overloaded', 'timeout']);
+/** Faults that no call of this run will get around. */
+const final: ReadonlySet<FaultKind> = new Set(['auth', 'not-found', 'exhausted']);
+
+export const isPassing = (fault: ModelFault): boolean => passing.has(fault.kind);
+export const isPushback = (fault: ModelFault): boolean => pushback.has(fault.kind);
+export const isFinal = (fault: ModelFault): boolean => final.has(fault.kind);
+
+/** Milliseconds before try n + 1: what the provider asked for and a little more, else exponential with full jitter in its upper half. */
+export function backoffMs(setting: RetrySetting, n: number, retryAfterMs: number | undefined, random: () => number = Math.random): number {
+  if (retryAfterMs !== undefined) return retryAfterMs * (1 + 0.1 * random());
+  const most = Math.min(setting.maxMs, setting.baseMs * 2 ** (n - 1));
+  return most * (0.5 + 0.5 * random());
+}
+
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal });
+}

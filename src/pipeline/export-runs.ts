@@ -1,0 +1,263 @@
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import { card } from '../export/card.ts';
+import { openExportFolder, type ExportFolder } from '../export/folder.ts';
+import { formats } from '../export/formats.ts';
+import { notFor, personaNotice, surveyCitation, surveyNotice, type ExportedCulture, type ExportedRun, type Manifest } from '../export/manifest.ts';
+import { renderSample, type Sample } from '../export/sample.ts';
+import { testTopics } from '../export/split.ts';
+import { groupBy } from '../group-by.ts';
+import { shortId } from '../ids.ts';
+import { promptRefs, type RunRow } from '../store/runs.ts';
+import { acceptedOpinions, funnel, omissionsIn, saveSamples, withdrawSamples, type AcceptedRow, type SampleRow } from '../store/samples.ts';
+import type { Store } from '../store/store.ts';
+import { storedSurvey } from '../store/survey.ts';
+import { countryName, loadTexts, statementIn, type SurveyTexts } from '../survey/texts.ts';
+import type { Scale, Survey, Topic } from '../survey/types.ts';
+import { version } from '../version.ts';
+import type { RunConfig, RunModels } from './config.ts';
+
+export interface ExportInput {
+  store: Store;
+  runs: readonly RunRow[];
+  out: string;
+  /** Folder name; needed for several runs together. */
+  name?: string | undefined;
+  includeScripted?: boolean | undefined;
+}
+
+export interface Exported {
+  folder: string;
+  rows: number;
+  /** Rows left out since the scripted model made them. */
+  scriptedLeftOut: number;
+  /** Training files, absolute paths. */
+  files: readonly string[];
+  /** Cultures that ended with no rows, and why. */
+  empty: readonly { culture: string; reason: string }[];
+}
+
+/** A run with what its export needs. */
+interface Source {
+  run: RunRow;
+  config: RunConfig;
+  includeScripted: boolean;
+}
+
+/** What is counted on the way. */
+interface Tally {
+  byCulture: Map<string, { train: number; test: number }>;
+  rewritten: number;
+  scripted: number;
+  scriptedLeftOut: number;
+  statuses: Set<Sample['status']>;
+}
+
+/** Writes OUT/NAME (or OUT/RUN): one file a culture and one for all, train and test apart, rows.csv, manifest and card. */
+export async function exportRuns(input: ExportInput): Promise<Exported> {
+  const { store, runs, out } = input;
+  if (runs.length > 1 && !input.name) throw new UserError('Several runs need a name for their common folder.', { mend: 'Add --name NAME.' });
+  const name = input.name ?? (runs[0] as RunRow).id;
+  const sources = runs.map((run) => {
+    const config = JSON.parse(run.config) as RunConfig;
+    return { run, config, includeScripted: input.includeScripted ?? config.scenario.export.include_scripted };
+  });
+  const { survey, statements } = await storedSurvey(store);
+  const topicIds = [...new Set(sources.flatMap(({ config }) => config.topics))];
+  const test = testTopics(topicIds, Math.max(...sources.map(({ config }) => config.scenario.export.test_share)));
+  const tally: Tally = { byCulture: new Map(), rewritten: 0, scripted: 0, scriptedLeftOut: 0, statuses: new Set() };
+  const folder = openExportFolder(out, name);
+  try {
+    await folder.line('rows.csv', columns.join(','), false);
+    for (const source of sources) await exportRun(store, folder, source, { survey, statements, test }, tally);
+    const rest = await manifestParts(store, sources, survey, topicIds, tally);
+    let files: string[] = [];
+    const target = await folder.finish((written) => {
+      files = written.map(({ path }) => path).filter((path) => path !== 'rows.csv');
+      const manifest: Manifest = { ...rest, name, test_topics: [...test].sort(), files: written };
+      return { 'manifest.json': `${JSON.stringify(manifest, null, 2)}\n`, 'README.md': card(manifest) };
+    });
+    return {
+      folder: target,
+      rows: [...tally.byCulture.values()].reduce((sum, { train, test: tested }) => sum + train + tested, 0),
+      scriptedLeftOut: tally.scriptedLeftOut,
+      files: files.map((path) => join(target, path)),
+      empty: rest.cultures.flatMap(({ culture, no_rows }) => (no_rows === null ? [] : [{ culture, reason: no_rows }])),
+    };
+  } catch (error) {
+    await folder.discard();
+    throw error;
+  }
+}
+
+interface Words {
+  survey: Survey;
+  statements: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  test: ReadonlySet<string>;
+}
+
+async function exportRun(store: Store, folder: ExportFolder, source: Source, words: Words, tally: Tally): Promise<void> {
+  const { run, config, includeScripted } = source;
+  const texts = new Map<string, SurveyTexts>();
+  await withdrawSamples(store, run.id);
+  let page: SampleRow[] = [];
+  for await (const row of acceptedOpinions(store, run.id)) {
+    if (row.scripted && !includeScripted) {
+      tally.scriptedLeftOut += 1;
+      continue;
+    }
+    const language = config.scenario.export.language === 'english' ? 'en' : row.language;
+    if (!texts.has(language)) texts.set(language, textsFrom(words, language));
+    const sample = sampleOf(row, source, words, texts.get(language) as SurveyTexts);
+    await writeSample(folder, config.scenario.export.formats, sample);
+    count(tally, sample);
+    page.push({ id: sample.id, run_id: run.id, opinion_id: sample.opinionId, kind: sample.kind, culture: sample.culture, language, split: sample.split, status: sample.status, tokens: null });
+    if (page.length === 1000) {
+      await saveSamples(store, page);
+      page = [];
+    }
+  }
+  await saveSamples(store, page);
+}
+
+/** The package's templates and labels, with the statements that the database holds. */
+function textsFrom({ survey, statements }: Words, language: string): SurveyTexts {
+  const texts = loadTexts(language, survey);
+  return { ...texts, statements: new Map([...texts.statements, ...(statements.get(language) ?? [])]) };
+}
+
+function sampleOf(row: AcceptedRow, { run, config }: Source, { survey, test }: Words, texts: SurveyTexts): Sample {
+  const country = config.cultures.flatMap(({ countries }) => countries).find(({ code }) => code === row.country);
+  const topic = survey.topics.get(row.topicId) as Topic;
+  const scale = row.scale === null ? undefined : survey.scales.get(row.scale);
+  const key = shortId('sample', 'opinion', row.key);
+  return renderSample(
+    {
+      id: shortId(run.id, key),
+      key,
+      opinionId: row.opinionId,
+      dialogueId: row.dialogueId,
+      runId: run.id,
+      culture: row.culture,
+      country: row.country,
+      countryName: countryName(country?.region ?? row.country, texts.language),
+      language: texts.language,
+      topicId: row.topicId,
+      statement: statementIn(texts, topic),
+      opinion: row.text,
+      rewritten: row.rewriteOf !== null,
+      stance: row.stanceCode === null ? null : { code: row.stanceCode, scale: scale as Scale },
+      status: row.stanceCode === null ? 'no-stance' : 'unverified',
+      scripted: row.scripted === 1,
+    },
+    texts,
+    test.has(row.topicId) ? 'test' : 'train',
+  );
+}
+
+const columns = ['file', 'line', 'sample_id', 'opinion_id', 'dialogue_id', 'run_id', 'culture', 'country', 'language', 'topic', 'answer_code', 'status', 'rewritten', 'scripted'];
+
+async function writeSample(folder: ExportFolder, names: readonly (keyof typeof formats)[], sample: Sample): Promise<void> {
+  for (const name of names) {
+    const { extension, line } = formats[name];
+    const text = line(sample);
+    for (const part of [sample.culture, 'all']) {
+      const path = `${name}/${sample.split}/${part}.${extension}`;
+      await folder.line(path, text);
+      const { id, opinionId, dialogueId, runId, culture, country, language, topicId, stance, status, rewritten, scripted } = sample;
+      const cells = [path, folder.lines(path), id, opinionId, dialogueId, runId, culture, country, language, topicId, stance?.code ?? '', status, rewritten, scripted];
+      await folder.line('rows.csv', cells.join(','));
+    }
+  }
+}
+
+function count(tally: Tally, sample: Sample): void {
+  const counted = tally.byCulture.get(sample.culture) ?? { train: 0, test: 0 };
+  counted[sample.split] += 1;
+  tally.byCulture.set(sample.culture, counted);
+  tally.statuses.add(sample.status);
+  if (sample.rewritten) tally.rewritten += 1;
+  if (sample.scripted) tally.scripted += 1;
+}
+
+async function manifestParts(store: Store, sources: readonly Source[], survey: Survey, topicIds: readonly string[], tally: Tally): Promise<Omit<Manifest, 'name' | 'test_topics' | 'files'>> {
+  const cultures = await culturesOf(store, sources, tally);
+  const omissions = (await Promise.all(sources.map(({ run }) => omissionsIn(store, run.id)))).flat();
+  return {
+    format_version: 1,
+    program: { name: 'culturepark', version },
+    made_at: new Date().toISOString(),
+    synthetic: true,
+    scripted_rows: tally.scripted,
+    rewritten_rows: tally.rewritten,
+    verification: verificationText(tally.statuses),
+    runs: await Promise.all(sources.map((source) => exportedRun(store, source))),
+    cultures,
+    topics: topicIds.flatMap((id) => {
+      const topic = survey.topics.get(id);
+      return topic ? [{ id, survey: topic.survey, statement: topic.statement, stances: topic.scale !== null }] : [];
+    }),
+    left_out: { no_answers: omissions.map(({ culture, topic_id: topic, reason }) => ({ culture, topic, reason })), scripted_rows: tally.scriptedLeftOut },
+    missing_above_20_percent: missingCells(survey, topicIds, cultures),
+    survey: { notice: surveyNotice, citation: surveyCitation },
+    personas: personaNotice,
+    not_for: notFor,
+  };
+}
+
+function verificationText(statuses: ReadonlySet<Sample['status']>): string {
+  const parts: string[] = [];
+  if (statuses.size === 0) parts.push('There are no rows.');
+  if (statuses.has('unverified')) {
+    parts.push('The rows are **unverified**: the model that judged whether an opinion agrees with the persona\'s answer was never calibrated against labelled examples, so nobody knows how often it is right.');
+  }
+  if (statuses.has('no-stance')) parts.push('Rows with status `no-stance` are about topics that no survey figures exist for: no fidelity to any culture is claimed.');
+  return parts.join(' ');
+}
+
+async function exportedRun(store: Store, { run, config }: Source): Promise<ExportedRun> {
+  const models = JSON.parse(run.models) as RunModels;
+  return {
+    id: run.id,
+    scenario: run.scenario,
+    seed: run.seed,
+    created_at: new Date(run.created_at).toISOString(),
+    scripted: run.scripted === 1,
+    config: config.scenario,
+    models: Object.fromEntries(Object.entries(models).map(([role, { provider, model, scripted }]) => [role, { provider, model, scripted }])),
+    prompts: await promptRefs(store, run.id),
+  };
+}
+
+async function culturesOf(store: Store, sources: readonly Source[], tally: Tally): Promise<ExportedCulture[]> {
+  const ended = (await Promise.all(sources.map(({ run }) => funnel(store, run.id)))).flat();
+  const byId = groupBy(
+    sources.flatMap(({ config }) => config.cultures),
+    ({ id }) => id,
+  );
+  return [...byId.values()].map(([culture]) => {
+    const { id, countries, weights_source } = culture as RunConfig['cultures'][number];
+    const { train, test } = tally.byCulture.get(id) ?? { train: 0, test: 0 };
+    const own: Record<string, number> = {};
+    for (const row of ended.filter((entry) => entry.culture === id)) {
+      const end = row.status === 'accepted' ? 'accepted' : (row.reason ?? row.status);
+      own[end] = (own[end] ?? 0) + row.opinions;
+    }
+    return { culture: id, countries: countries.map(({ code, weight }) => ({ code, weight })), weights_source, train, test, no_rows: train + test > 0 ? null : whyNone(own, tally), funnel: own };
+  });
+}
+
+function whyNone(funnelOf: Record<string, number>, tally: Tally): string {
+  const { accepted = 0, ...dropped } = funnelOf;
+  if (accepted > 0 && tally.scriptedLeftOut > 0) return 'all of its opinions were made by the scripted rehearsal model, which exports leave out unless told otherwise (--include-scripted)';
+  const reasons = Object.entries(dropped).map(([reason, n]) => `${n} ${reason}`);
+  return reasons.length > 0 ? `all opinions were dropped: ${reasons.join(', ')}` : 'no opinion was voiced, or no dialogue could be held';
+}
+
+function missingCells(survey: Survey, topicIds: readonly string[], cultures: readonly ExportedCulture[]): Manifest['missing_above_20_percent'] {
+  const countries = new Set(cultures.flatMap((culture) => culture.countries.map(({ code }) => code)));
+  return [...survey.cells.values()].flatMap(({ topicId, country, validN, missingN }) => {
+    const share = missingN / (validN + missingN);
+    return validN > 0 && share > 0.2 && countries.has(country) && topicIds.includes(topicId) ? [{ topic: topicId, country, missing_share: share }] : [];
+  });
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { contentHash } from '../ids.ts';
+import { findFile } from '../paths.ts';
+import { parseYaml, readText } from '../yaml-file.ts';
+
+const text = z.string().min(1);
+const pair = z.strictObject({ system: text, user: text });
+
+/** `agents/prompts/refinement.yaml`. */
+export const refinementPromptsSchema = z.strictObject({
+  version: z.number().int().positive(),
+  review: text,
+  extract: pair,
+  verify: pair,
+  rewrite: pair,
+  opinion: text,
+});
+
+export type RefinementPrompts = z.output<typeof refinementPromptsSchema>;
+
+const NAME = 'refinement.yaml';
+
+/** Reads the refinement's prompts, the user's before the package's; `stored` is the text that a resumed run keeps. */
+export function loadRefinementPrompts(stored?: string): { prompts: RefinementPrompts; file: { name: string; version: number; hash: string; text: string } } {
+  const path = findFile('agents', 'prompts', NAME) as string;
+  const content = stored ?? readText(path);
+  const { value } = parseYaml(content, path, refinementPromptsSchema);
+  return { prompts: value, file: { name: NAME, version: value.version, hash: contentHash(content), text: content } };
+}

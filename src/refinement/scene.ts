@@ -1,0 +1,42 @@
+import type { Dialogue, Participant, Turn } from '../dialogue/types.ts';
+import { answerInWords, stanceOf } from '../dialogue/views.ts';
+import { fill } from '../survey/texts.ts';
+import type { RefinementPrompts } from './prompts.ts';
+import type { Opinion } from './types.ts';
+
+/** What the stages work on: one dialogue with its turns. A refinement call never mixes two dialogues. */
+export interface Scene {
+  dialogue: Dialogue;
+  turns: readonly Turn[];
+  prompts: RefinementPrompts;
+}
+
+/** Only delegates are harvested, in what the others heard, and not where a turn broke its role. */
+export function harvested({ dialogue, turns }: Scene): Turn[] {
+  return turns.filter((turn) => turn.kind === 'public' && turn.flags.length === 0 && dialogue.participants[turn.seat]?.role === 'delegate');
+}
+
+export function speakerOf({ dialogue }: Scene, personaId: string): Participant {
+  return dialogue.participants.find(({ persona }) => persona?.id === personaId) as Participant;
+}
+
+/** The agreement of a persona's stance with the statement, 0 to 1; null without a stance. */
+export function agreementOf(scene: Scene, opinion: Opinion): number | null {
+  return stanceOf(scene.dialogue, speakerOf(scene, opinion.personaId))?.agreement ?? null;
+}
+
+/** Opinions as a numbered list with the answers of their speakers. */
+export function opinionList(scene: Scene, opinions: readonly Opinion[]): string {
+  return opinions
+    .map((opinion, at) => {
+      const speaker = speakerOf(scene, opinion.personaId);
+      const stance = stanceOf(scene.dialogue, speaker);
+      return fill(scene.prompts.opinion, { n: at + 1, answer: stance ? answerInWords(scene.dialogue, speaker, stance) : '', opinion: opinion.text });
+    })
+    .join('\n');
+}
+
+const languages = new Intl.DisplayNames(['en'], { type: 'language' });
+
+/** A language's English name. */
+export const languageName = (code: string): string => languages.of(code) ?? code;

@@ -1,0 +1,226 @@
+import type { Selectable } from 'kysely';
+import type { Opinion, OpinionClass, StageName, Verdict } from '../refinement/types.ts';
+import type { Polarity } from '../survey/types.ts';
+import { shortId } from '../ids.ts';
+import { cleanText } from '../clean-text.ts';
+import type { Database } from './schema.ts';
+import type { Reader, Store, Trx } from './store.ts';
+
+export type StageRun = Selectable<Database['stage_runs']>;
+type OpinionRow = Selectable<Database['opinions']>;
+
+/**
+ * The stage run with these settings on this input, made when it is new; it becomes the run's current one of its stage,
+ * and what stood for the stage and those after it before is current no longer (nothing is deleted).
+ */
+export async function openStage(
+  store: Store,
+  stage: { runId: string; stage: StageName; after: readonly StageName[]; fingerprint: string; settings: unknown; input: string | null },
+): Promise<StageRun> {
+  const id = shortId(stage.runId, stage.stage, stage.fingerprint, stage.input ?? '');
+  await store.write(async (trx) => {
+    await trx
+      .insertInto('stage_runs')
+      .values({
+        id,
+        run_id: stage.runId,
+        stage: stage.stage,
+        fingerprint: stage.fingerprint,
+        settings: JSON.stringify(stage.settings),
+        input: stage.input,
+        status: 'running',
+        current: 1,
+        created_at: Date.now(),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    const current = await trx.selectFrom('stage_runs').select('current').where('id', '=', id).executeTakeFirst();
+    const others = await trx.selectFrom('stage_runs').select('id').where('run_id', '=', stage.runId).where('stage', '=', stage.stage).where('current', '=', 1).where('id', '<>', id).execute();
+    if (current?.current === 1 && others.length === 0) return;
+    await trx
+      .updateTable('stage_runs')
+      .set({ current: 0 })
+      .where('run_id', '=', stage.runId)
+      .where('stage', 'in', [stage.stage, ...stage.after])
+      .execute();
+    await trx.updateTable('stage_runs').set({ current: 1 }).where('id', '=', id).execute();
+  });
+  return store.read.selectFrom('stage_runs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+}
+
+export async function finishStage(store: Store, id: string): Promise<void> {
+  await store.write((trx) => trx.updateTable('stage_runs').set({ status: 'finished' }).where('id', '=', id).execute());
+}
+
+/** Marks a stage as done with a dialogue; `note` says what came of it when nothing did. */
+export async function markDialogue(trx: Trx, stageRunId: string, dialogueId: string, note: string | null): Promise<void> {
+  await trx
+    .insertInto('stage_dialogues')
+    .values({ stage_run_id: stageRunId, dialogue_id: dialogueId, note })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+export async function isMarked(read: Reader, stageRunId: string, dialogueId: string): Promise<boolean> {
+  const row = await read.selectFrom('stage_dialogues').select('note').where('stage_run_id', '=', stageRunId).where('dialogue_id', '=', dialogueId).executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function saveOpinions(trx: Trx, opinions: readonly Opinion[]): Promise<void> {
+  for (const opinion of opinions) {
+    await trx
+      .insertInto('opinions')
+      .values({
+        id: opinion.id,
+        key: opinion.key,
+        dialogue_id: opinion.dialogueId,
+        turn_idx: opinion.turnIdx,
+        persona_id: opinion.personaId,
+        stage_run_id: opinion.stageRunId,
+        text: cleanText(opinion.text),
+        quote: opinion.quote === null ? null : cleanText(opinion.quote),
+        quote_start: opinion.quoteStart,
+        quote_end: opinion.quoteEnd,
+        class: opinion.class,
+        subtype: opinion.subtype,
+        polarity: opinion.polarity,
+        rewrite_of: opinion.rewriteOf,
+        call_id: opinion.callId,
+        status: 'candidate',
+        reason: null,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
+
+export async function saveVerdicts(trx: Trx, verdicts: readonly Verdict[]): Promise<void> {
+  for (const verdict of verdicts) {
+    await trx
+      .insertInto('verdicts')
+      .values({ opinion_id: verdict.opinionId, stage_run_id: verdict.stageRunId, verdict: verdict.verdict, model: verdict.model, call_id: verdict.callId })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
+
+/** The opinions that a stage run made of one dialogue, in (turn, key) order. */
+export async function opinionsOf(read: Reader, stageRunId: string, dialogueId: string): Promise<Opinion[]> {
+  const rows = await read
+    .selectFrom('opinions')
+    .selectAll()
+    .where('dialogue_id', '=', dialogueId)
+    .where('stage_run_id', '=', stageRunId)
+    .orderBy('turn_idx')
+    .orderBy('key')
+    .execute();
+  return rows.map(toOpinion);
+}
+
+function toOpinion(row: OpinionRow): Opinion {
+  return {
+    id: row.id,
+    key: row.key,
+    dialogueId: row.dialogue_id,
+    turnIdx: row.turn_idx,
+    personaId: row.persona_id,
+    text: row.text,
+    quote: row.quote,
+    quoteStart: row.quote_start,
+    quoteEnd: row.quote_end,
+    class: row.class as OpinionClass | null,
+    subtype: row.subtype,
+    polarity: row.polarity as Polarity,
+    rewriteOf: row.rewrite_of,
+    callId: row.call_id,
+    stageRunId: row.stage_run_id,
+  };
+}
+
+export async function verdictsOf(read: Reader, stageRunId: string, opinionIds: readonly string[]): Promise<Map<string, Verdict['verdict']>> {
+  if (opinionIds.length === 0) return new Map();
+  const rows = await read.selectFrom('verdicts').select(['opinion_id', 'verdict']).where('stage_run_id', '=', stageRunId).where('opinion_id', 'in', opinionIds).execute();
+  return new Map(rows.map((row) => [row.opinion_id, row.verdict as Verdict['verdict']]));
+}
+
+/** What the deciding stages need to know of an opinion: itself, where it stands, what was found about it. */
+export interface CandidateRow extends Opinion {
+  culture: string;
+  topicId: string;
+  language: string;
+  dialogueKey: string;
+  stanceCode: number | null;
+  verdict: Verdict['verdict'] | null;
+}
+
+/** All opinions of the extract and rewrite stages with their verdicts, in key order, a page at a time. */
+export async function* candidates(read: Reader, stages: { made: readonly string[]; judged: readonly string[] }): AsyncGenerator<CandidateRow[]> {
+  let after = '';
+  for (;;) {
+    const rows = await read
+      .selectFrom('opinions as o')
+      .innerJoin('dialogues as d', 'd.id', 'o.dialogue_id')
+      .innerJoin('personas as p', 'p.id', 'o.persona_id')
+      .leftJoin('stances as s', (join) => join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'))
+      .leftJoin('verdicts as v', (join) => join.onRef('v.opinion_id', '=', 'o.id').on('v.stage_run_id', 'in', stages.judged))
+      .selectAll('o')
+      .select(['p.culture', 'd.topic_id', 'd.language', 'd.key as dialogue_key', 's.code as stance_code', 'v.verdict'])
+      .where('o.stage_run_id', 'in', stages.made)
+      .where('o.key', '>', after)
+      .orderBy('o.key')
+      .limit(2000)
+      .execute();
+    yield rows.map((row) => ({
+      ...toOpinion(row as unknown as OpinionRow),
+      culture: row.culture,
+      topicId: row.topic_id,
+      language: row.language,
+      dialogueKey: row.dialogue_key,
+      stanceCode: row.stance_code,
+      verdict: row.verdict as CandidateRow['verdict'],
+    }));
+    const last = rows.at(-1);
+    if (!last || rows.length < 2000) return;
+    after = last.key;
+  }
+}
+
+/** Stores clusters of opinions of a stage run; call it in pages of at most a thousand rows. */
+export async function saveClusters(
+  trx: Trx,
+  stageRunId: string,
+  clusters: readonly { representative: string; members: readonly { opinionId: string; method: string; similarity: number }[] }[],
+): Promise<void> {
+  for (const { representative, members } of clusters) {
+    const id = shortId(stageRunId, representative);
+    await trx
+      .insertInto('clusters')
+      .values({ id, stage_run_id: stageRunId })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    for (const { opinionId, method, similarity } of members) {
+      await trx
+        .insertInto('cluster_members')
+        .values({ cluster_id: id, opinion_id: opinionId, method, similarity, representative: opinionId === representative ? 1 : 0 })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    }
+  }
+}
+
+export async function saveSelections(trx: Trx, stageRunId: string, rows: readonly { opinionId: string; selected: boolean; reason: string | null }[]): Promise<void> {
+  for (const { opinionId, selected, reason } of rows) {
+    await trx
+      .insertInto('selections')
+      .values({ stage_run_id: stageRunId, opinion_id: opinionId, selected: selected ? 1 : 0, reason })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
+
+/** Writes what `decide` found into the opinions' cache. */
+export async function saveDecisions(trx: Trx, rows: readonly { opinionId: string; status: string; reason: string | null }[]): Promise<void> {
+  for (const { opinionId, status, reason } of rows) {
+    await trx.updateTable('opinions').set({ status, reason }).where('id', '=', opinionId).execute();
+  }
+}

@@ -1,0 +1,158 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import BetterSqlite3 from 'better-sqlite3';
+import { Kysely, sql, SqliteDialect } from 'kysely';
+import { UserError } from '../errors.ts';
+import { checkVersion, migrate } from './migrate.ts';
+import type { Database } from './schema.ts';
+
+/** A connection that reads. */
+export type Reader = Kysely<Database>;
+/** An open transaction: a writer function gets nothing else, and awaits nothing else. */
+export type Trx = Kysely<Database> & { readonly __transaction?: never };
+
+/** A database with one writer and a read-only connection beside it. */
+export interface Store {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly read: Reader;
+  /** Runs a short transaction (BEGIN IMMEDIATE), one after another; waits while another process writes. */
+  write<T>(work: (trx: Trx) => Promise<T>): Promise<T>;
+  /** A consistent copy of the whole database into a new file. */
+  backup(target: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** The file must exist, and nothing is written. */
+  readonly?: boolean;
+  /** Milliseconds that a write waits for another process; default a minute. */
+  busyMs?: number;
+}
+
+/** Opens a database, makes or migrates it; every fault of the file is a UserError that says how to mend it. */
+export function openStore(path: string, options: StoreOptions = {}): Store {
+  const file = resolve(path);
+  try {
+    if (options.readonly && !existsSync(file)) throw new UserError(`There is no database ${file}.`, { mend: 'Name it with --db, or start a run first.' });
+    if (!options.readonly) mkdirSync(dirname(file), { recursive: true });
+    if (existsSync(file) && statSync(file).isDirectory()) throw new UserError(`${file} is a folder, no database.`, { mend: 'Name a file with --db.' });
+    const writer = options.readonly ? null : openFile(file, false);
+    if (writer) migrate(writer, file);
+    const reader = openFile(file, true);
+    if (checkVersion(reader, file) === 0) throw new UserError(`${file} is an empty database.`, { mend: 'Start a run first, or name another file with --db.' });
+    return storeOf(file, writer, reader, options.busyMs ?? 60_000);
+  } catch (error) {
+    throw explained(error, file);
+  }
+}
+
+function openFile(file: string, readonly: boolean): BetterSqlite3.Database {
+  const db = new BetterSqlite3(file, { readonly, timeout: 250 });
+  if (!readonly) {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    db.pragma('journal_size_limit = 67108864');
+  }
+  db.pragma('foreign_keys = ON');
+  db.pragma('cache_size = -16384');
+  return db;
+}
+
+/** Kysely over a handle that prepares each statement once. */
+function kyselyOn(handle: BetterSqlite3.Database): Kysely<Database> {
+  const prepared = new Map<string, BetterSqlite3.Statement>();
+  const prepare = (text: string): BetterSqlite3.Statement => {
+    let statement = prepared.get(text);
+    if (!statement) {
+      statement = handle.prepare(text);
+      if (prepared.size > 500) prepared.clear();
+      prepared.set(text, statement);
+    }
+    return statement;
+  };
+  return new Kysely<Database>({ dialect: new SqliteDialect({ database: { prepare, close: () => void handle.close() } as never }) });
+}
+
+function storeOf(path: string, writer: BetterSqlite3.Database | null, reader: BetterSqlite3.Database, busyMs: number): Store {
+  const read = kyselyOn(reader);
+  const write = writer && kyselyOn(writer);
+  let last: Promise<unknown> = Promise.resolve();
+
+  const transaction = async <T>(work: (trx: Trx) => Promise<T>): Promise<T> => {
+    if (!write) throw new UserError(`${path} is open for reading only.`);
+    return write.connection().execute(async (connection) => {
+      await begin(connection, busyMs);
+      try {
+        const result = await work(connection);
+        await sql`COMMIT`.execute(connection);
+        return result;
+      } catch (error) {
+        // A full disk may have rolled back already.
+        if (writer?.inTransaction) await sql`ROLLBACK`.execute(connection);
+        throw explained(error, path);
+      }
+    });
+  };
+
+  return {
+    path,
+    read,
+    write(work) {
+      const mine = last.then(
+        () => transaction(work),
+        () => transaction(work),
+      );
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+    async backup(target) {
+      const copy = resolve(target);
+      if (existsSync(copy)) throw new UserError(`${copy} exists already.`, { mend: 'Name a new file.' });
+      mkdirSync(dirname(copy), { recursive: true });
+      try {
+        await reader.backup(copy);
+      } catch (error) {
+        throw explained(error, copy);
+      }
+    },
+    async close() {
+      await last;
+      await read.destroy();
+      await write?.destroy();
+    },
+  };
+}
+
+/** Begins a transaction; while another process writes it waits without holding up the event loop. */
+async function begin(connection: Kysely<Database>, busyMs: number): Promise<void> {
+  const until = performance.now() + busyMs;
+  for (let wait = 5; ; wait = Math.min(wait * 2, 500)) {
+    try {
+      await sql`BEGIN IMMEDIATE`.execute(connection);
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'SQLITE_BUSY' || performance.now() > until) throw error;
+      await sleep(wait * (0.5 + Math.random()));
+    }
+  }
+}
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
+
+/** A database's fault in words that say how to mend it. */
+function explained(error: unknown, path: string): unknown {
+  if (error instanceof UserError) return error;
+  const code = codeOf(error);
+  const faults: [RegExp, string, string][] = [
+    [/^SQLITE_NOTADB/, `${path} is no SQLite database.`, 'Name another file with --db.'],
+    [/^SQLITE_CORRUPT/, `${path} is damaged.`, 'Restore a backup (`culturepark db backup` makes them), or name another file with --db.'],
+    [/^SQLITE_(FULL|IOERR_WRITE|IOERR_SHMSIZE)|^ENOSPC/, `There is no room left for ${path}.`, 'Free some space and run the same command again; what is stored stays.'],
+    [/^SQLITE_READONLY/, `${path} can't be written to.`, 'Mend the rights of the file and its folder, or name another with --db.'],
+    [/^SQLITE_(CANTOPEN|PERM|AUTH)|^EACCES|^EPERM|^EROFS|^ENOTDIR/, `${path} can't be opened or made.`, 'Check the folder and its rights, or name another file with --db.'],
+    [/^SQLITE_BUSY/, `${path} is locked by another program.`, 'Close that program, then run the same command again.'],
+  ];
+  const found = faults.find(([pattern]) => pattern.test(code));
+  return found ? new UserError(found[1], { mend: found[2], cause: error }) : error;
+}
