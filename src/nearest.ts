@@ -3,7 +3,8 @@ import { closest, distance } from 'fastest-levenshtein';
 /** The valid word closest to a wrong one, if it is close enough to have been meant. */
 export function nearest(word: string, valid: readonly string[]): string | undefined {
   if (valid.length === 0) return undefined;
-  const best = closest(word.toLowerCase(), valid as string[]);
+  const lower = valid.map((one) => one.toLowerCase());
+  const best = valid[lower.indexOf(closest(word.toLowerCase(), lower))] as string;
   return distance(word.toLowerCase(), best.toLowerCase()) <= Math.max(2, Math.floor(best.length / 3)) ? best : undefined;
 }
 

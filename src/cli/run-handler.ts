@@ -12,7 +12,16 @@ import { dollars, duration, paint } from './text.ts';
 
 type Flags = ReturnType<typeof flagsOf> &
   (
-    | { kind: 'run'; scenario: string; model: string | undefined; seed: number | undefined; set: string[]; fresh: boolean; dryRun: boolean; force: boolean }
+    | {
+        kind: 'run';
+        scenario: string;
+        model: string | undefined;
+        seed: number | undefined;
+        set: string[];
+        fresh: boolean;
+        dryRun: boolean;
+        force: boolean;
+      }
     | { kind: 'resume'; run: string | undefined }
   );
 
@@ -40,7 +49,14 @@ export async function runFromFlags(flags: Flags): Promise<number> {
     const result =
       flags.kind === 'resume'
         ? await resumeRun(setting, flags.run)
-        : await runScenario(setting, { scenario: flags.scenario, set: flags.set, seed: flags.seed, modelFlag: flags.model, modelEnvironment: environment.named, fresh: flags.fresh });
+        : await runScenario(setting, {
+            scenario: flags.scenario,
+            set: flags.set,
+            seed: flags.seed,
+            modelFlag: flags.model,
+            modelEnvironment: environment.named,
+            fresh: flags.fresh,
+          });
     reporter.close();
     conclude(result, flags);
     return exitCode(result, signals.code());
@@ -58,7 +74,12 @@ function exitCode(result: RunResult, signalCode: number): number {
 }
 
 /** First signal: no new calls, those in flight finish. Second: now. */
-function watchSignals(reporter: Reporter): { stop: AbortSignal; abort: AbortSignal; code(): number; dispose(): void } {
+function watchSignals(reporter: Reporter): {
+  stop: AbortSignal;
+  abort: AbortSignal;
+  code(): number;
+  dispose(): void;
+} {
   const stop = new AbortController();
   const abort = new AbortController();
   let code = 0;
@@ -68,7 +89,9 @@ function watchSignals(reporter: Reporter): { stop: AbortSignal; abort: AbortSign
       reporter.line('Stopping now.');
       abort.abort(new Error('interrupted'));
     } else {
-      reporter.line('Stopping: no new calls; those in flight are finished and stored. Ctrl-C again stops now.');
+      reporter.line(
+        'Stopping: no new calls; those in flight are finished and stored. Ctrl-C again stops now.',
+      );
       stop.abort();
     }
   };
@@ -91,41 +114,70 @@ type Started = Parameters<NonNullable<RunSetting['watch']['started']>>[0];
 function introduce(run: Started, reporter: Reporter, flags: Flags): void {
   const { prepared, byRole, models } = run;
   if (flags.kind === 'run' && !flags.force) checkLanguages(run);
-  const names = [...new Set(Object.values(models).map(({ provider, model, baseUrl }) => `${model} (${baseUrl ?? provider.slice(0, 24)})`))];
+  const names = [
+    ...new Set(
+      Object.values(models).map(
+        ({ provider, model, baseUrl }) => `${model} (${baseUrl ?? provider.slice(0, 24)})`,
+      ),
+    ),
+  ];
   const { scenario } = prepared.props;
-  reporter.line(`${run.continued ? 'Continuing run' : 'Run'} ${paint('bold', run.id)} of ${prepared.loaded.name} with ${names.join(', ')}`);
-  reporter.line(`Estimate: ${estimateLine(estimate(prepared, (role) => byRole.get(role) as never, prepared.props.seed))}`);
+  reporter.line(
+    `${run.continued ? 'Continuing run' : 'Run'} ${paint('bold', run.id)} of ${prepared.loaded.name} with ${names.join(', ')}`,
+  );
+  reporter.line(
+    `Estimate: ${estimateLine(estimate(prepared, (role) => byRole.get(role) as never, prepared.props.seed))}`,
+  );
   const maxCost = flags.maxCost ?? scenario.max_cost;
   const unpriced = [...new Set(byRole.values())].filter((model) => priceOf(model) === null);
   if (maxCost !== undefined && unpriced.length > 0) {
     const which = unpriced.map(({ model, provider }) => `${model} at ${provider}`).join(', ');
     if (flags.maxCost !== undefined) {
-      throw new UserError(`--max-cost can't hold: the price of ${which} is unknown.`, { mend: 'Give its price in a prices.yaml here (see docs/guide.md), or cap the calls with --max-calls.' });
+      throw new UserError(`--max-cost can't hold: the price of ${which} is unknown.`, {
+        mend: 'Give its price in a prices.yaml here (see docs/guide.md), or cap the calls with --max-calls.',
+      });
     }
-    reporter.say(`The price of ${which} is unknown: the scenario's max_cost of $${maxCost} can't hold${scenario.max_calls ? `, its max_calls of ${scenario.max_calls} does` : ''}.`);
+    reporter.say(
+      `The price of ${which} is unknown: the scenario's max_cost of $${maxCost} can't hold${scenario.max_calls ? `, its max_calls of ${scenario.max_calls} does` : ''}.`,
+    );
   }
   for (const line of worth(run)) reporter.say(line);
 }
 
 /** A model that is known to speak some languages only is refused others, unless --force says that it is meant. */
 function checkLanguages({ prepared, byRole }: Started): void {
-  const spoken = prepared.props.scenario.language === 'own' ? prepared.config.cultures.map(({ language }) => language) : ['en'];
+  const spoken =
+    prepared.props.scenario.language === 'own'
+      ? prepared.config.cultures.map(({ language }) => language)
+      : ['en'];
   for (const model of new Set(byRole.values())) {
-    const foreign = [...new Set(spoken)].filter((language) => model.languages && !model.languages.includes(language));
+    const foreign = [...new Set(spoken)].filter(
+      (language) => model.languages && !model.languages.includes(language),
+    );
     if (foreign.length > 0) {
-      throw new UserError(`The model ${model.model} does not speak ${foreign.join(', ')}.`, { mend: 'Use `--set language=english`, another model, or --force if you mean it.' });
+      throw new UserError(`The model ${model.model} does not speak ${foreign.join(', ')}.`, {
+        mend: 'Use `--set language=english`, another model, or --force if you mean it.',
+      });
     }
   }
 }
 
 /** What the models at work are worth, in plain words. */
-export function worth({ models, fellBack, byRole }: Pick<Started, 'models' | 'fellBack' | 'byRole'>): string[] {
+export function worth({
+  models,
+  fellBack,
+  byRole,
+}: Pick<Started, 'models' | 'fellBack' | 'byRole'>): string[] {
   const lines: string[] = [];
   if (fellBack) {
     const bar = '='.repeat(78);
-    lines.push(`${bar}\nNO LANGUAGE MODEL IS AT HAND. The scripted rehearsal model speaks instead: fixed\nphrases, no language model. Nothing that it says is training data, and the\nexports leave its rows out.\n${bar}`);
+    lines.push(
+      `${bar}\nNO LANGUAGE MODEL IS AT HAND. The scripted rehearsal model speaks instead: fixed\nphrases, no language model. Nothing that it says is training data, and the\nexports leave its rows out.\n${bar}`,
+    );
   } else if (Object.values(models).some(({ scripted }) => scripted)) {
-    lines.push('The scripted rehearsal model is no language model: its rows say so, and exports leave them out unless --include-scripted is given.');
+    lines.push(
+      'The scripted rehearsal model is no language model: its rows say so, and exports leave them out unless --include-scripted is given.',
+    );
   }
   if ([...byRole.values()].some((model) => /^SmolLM2-135M/i.test(model.model))) {
     lines.push(
@@ -136,7 +188,12 @@ export function worth({ models, fellBack, byRole }: Pick<Started, 'models' | 'fe
 }
 
 export function estimateLine({ dialogues, calls, tokens, cost_usd }: Estimate): string {
-  const cost = cost_usd === null ? 'price unknown' : cost_usd.high === 0 ? 'costs nothing' : `${dollars(cost_usd.low)} to ${dollars(cost_usd.high)}`;
+  const cost =
+    cost_usd === null
+      ? 'price unknown'
+      : cost_usd.high === 0
+        ? 'costs nothing'
+        : `${dollars(cost_usd.low)} to ${dollars(cost_usd.high)}`;
   return `${dialogues} dialogues, ${calls.low} to ${calls.high} calls, ${tokens.input.low} to ${tokens.input.high} input and ${tokens.output.low} to ${tokens.output.high} output tokens, ${cost}`;
 }
 
@@ -144,7 +201,8 @@ export function estimateLine({ dialogues, calls, tokens, cost_usd }: Estimate): 
 function conclude(result: RunResult, flags: Flags): void {
   const say = flags.json ? err : out;
   const { dialogues, calls, opinions } = result;
-  if (result.left_alone) say(`Run ${result.run_id} with these settings is finished already; --new starts another.`);
+  if (result.left_alone)
+    say(`Run ${result.run_id} with these settings is finished already; --new starts another.`);
   if (result.status === 'stopped') {
     say(`\n${paint('yellow', 'Stopped:')} ${result.message}`);
     if (result.mend) say(result.mend);
@@ -160,7 +218,9 @@ function conclude(result: RunResult, flags: Flags): void {
     );
   }
   if (result.status === 'finished') {
-    say(`Samples: ${result.samples}, unverified: no judge was calibrated.${result.exports[0] ? ` Files: ${result.exports[0]}` : ''}`);
+    say(
+      `Samples: ${result.samples}, unverified: no judge was calibrated.${result.exports[0] ? ` Files: ${result.exports[0]}` : ''}`,
+    );
     say(`Next: culturepark inspect run ${result.run_id}`);
   }
   if (flags.json) {

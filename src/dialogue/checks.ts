@@ -1,7 +1,8 @@
 import type { Dialogue, Participant, Turn } from './types.ts';
 
 /** Ways in which a reply leaves its role. */
-export type RoleBreak = 'assistant-disclaimer' | 'speaks-for-other' | 'wrong-language' | 'copy' | 'repeats-prompt';
+export type RoleBreak =
+  'assistant-disclaimer' | 'speaks-for-other' | 'wrong-language' | 'copy' | 'repeats-prompt';
 
 // In every language of ours: "as an AI / language model / assistant".
 const disclaimer =
@@ -23,10 +24,21 @@ function shareOfScript(text: string, language: string): number {
   return all === 0 ? 1 : count(text, scripts[language] ?? /\p{Script=Latin}/gu) / all;
 }
 
-const squeeze = (text: string): string => text.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, ' ').trim();
+const squeeze = (text: string): string =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{M}\p{N}]+/gu, ' ')
+    .trim();
 
 /** What is wrong with a reply, as far as its words show it; undefined for a sound one. */
-export function roleBreak(dialogue: Dialogue, speaker: Participant, turns: readonly Turn[], prompt: string, text: string): RoleBreak | undefined {
+export function roleBreak(
+  dialogue: Dialogue,
+  speaker: Participant,
+  turns: readonly Turn[],
+  prompt: string,
+  text: string,
+): RoleBreak | undefined {
   if (disclaimer.test(text)) return 'assistant-disclaimer';
   if (speaksForOther(dialogue, speaker, text)) return 'speaks-for-other';
   if (shareOfScript(text, dialogue.language) < 0.5) return 'wrong-language';
@@ -38,9 +50,14 @@ export function roleBreak(dialogue: Dialogue, speaker: Participant, turns: reado
 
 /** A line that begins with another participant's name and a colon. */
 function speaksForOther(dialogue: Dialogue, speaker: Participant, text: string): boolean {
-  const others = dialogue.participants.flatMap(({ seat, persona }) => (seat !== speaker.seat && persona && persona.name !== speaker.persona?.name ? [persona.name] : []));
+  const others = dialogue.participants.flatMap(({ seat, persona }) =>
+    seat !== speaker.seat && persona && persona.name !== speaker.persona?.name ? [persona.name] : [],
+  );
   return text.split('\n').some((line) => {
     const start = line.replace(/^[\s*_"“”#>-]+/u, '');
-    return others.some((name) => start.startsWith(name) && /^[*_\s]*(\([^)]{0,40}\))?[*_\s]*[:：]/u.test(start.slice(name.length)));
+    return others.some(
+      (name) =>
+        start.startsWith(name) && /^[*_\s]*(\([^)]{0,40}\))?[*_\s]*[:：]/u.test(start.slice(name.length)),
+    );
   });
 }

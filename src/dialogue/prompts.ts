@@ -6,7 +6,8 @@ import { findFile } from '../paths.ts';
 import { readText, parseYaml } from '../yaml-file.ts';
 
 const text = z.string().min(1);
-const words = <const K extends string>(keys: readonly K[]) => z.strictObject(Object.fromEntries(keys.map((key) => [key, text])) as Record<K, typeof text>);
+const words = <const K extends string>(keys: readonly K[]) =>
+  z.strictObject(Object.fromEntries(keys.map((key) => [key, text])) as Record<K, typeof text>);
 
 /** `agents/prompts/dialogue.<language>.yaml`: everything that speakers are told. */
 export const dialoguePromptsSchema = z.strictObject({
@@ -44,7 +45,10 @@ export interface PromptFile {
 }
 
 /** Reads the dialogue prompts of a language, the user's before the package's; `stored` is the text that a resumed run keeps. */
-export function loadDialoguePrompts(language: string, stored?: string): { prompts: DialoguePrompts; file: PromptFile } {
+export function loadDialoguePrompts(
+  language: string,
+  stored?: string,
+): { prompts: DialoguePrompts; file: PromptFile } {
   const name = `dialogue.${language}.yaml`;
   const path = findFile('agents', 'prompts', name);
   if (!path && stored === undefined) {
@@ -54,5 +58,8 @@ export function loadDialoguePrompts(language: string, stored?: string): { prompt
   }
   const content = stored ?? readText(path as string);
   const { value } = parseYaml(content, path ?? name, dialoguePromptsSchema);
-  return { prompts: value, file: { name, version: value.version, hash: contentHash(content), text: content } };
+  return {
+    prompts: value,
+    file: { name, version: value.version, hash: contentHash(content), text: content },
+  };
 }

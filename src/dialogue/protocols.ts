@@ -33,19 +33,28 @@ const selfGuidance: Protocol = ({ turnCount, seats, prompts: { self_guidance: gu
     const round = Math.floor(idx / seats);
     const last = guide.steps.length - 1;
     // The middle steps recur in a long talk; the last round always closes.
-    const step = round === rounds - 1 && rounds > 1 ? last : round === 0 ? 0 : 1 + ((round - 1) % Math.max(1, last - 1));
+    const step =
+      round === rounds - 1 && rounds > 1 ? last : round === 0 ? 0 : 1 + ((round - 1) % Math.max(1, last - 1));
     return guide.steps[step] as string;
   });
 };
 
 /** Each turn is the next prompt. */
-const freeChat: Protocol = ({ turnCount, seats, prompts }) => alternate(turnCount, seats, (idx) => (idx === 0 ? prompts.free_chat.open : ''));
+const freeChat: Protocol = ({ turnCount, seats, prompts }) =>
+  alternate(turnCount, seats, (idx) => (idx === 0 ? prompts.free_chat.open : ''));
 
 /** Private answers, claims, rebuttals, closing, private answers again. */
 const debate: Protocol = ({ turnCount, seats, prompts: { debate: words } }) => {
   const ask = (moment: Moment): Beat[] =>
-    Array.from({ length: seats }, (_, seat) => ({ seat, kind: 'private', instruction: words.private, moment }));
-  const talk = alternate(turnCount, seats, (idx) => (idx < seats ? words.opening : idx >= turnCount - seats ? words.closing : words.rebuttal));
+    Array.from({ length: seats }, (_, seat) => ({
+      seat,
+      kind: 'private',
+      instruction: words.private,
+      moment,
+    }));
+  const talk = alternate(turnCount, seats, (idx) =>
+    idx < seats ? words.opening : idx >= turnCount - seats ? words.closing : words.rebuttal,
+  );
   return [...ask('private-before'), ...talk, ...ask('private-after')];
 };
 
@@ -55,7 +64,8 @@ const panel: Protocol = ({ turnCount, seats, prompts: { panel: words } }) => {
   const beats: Beat[] = [];
   for (let round = 0; round < rounds; round += 1) {
     beats.push(say(0, round === 0 ? words.open : words.next));
-    for (let seat = 1; seat < seats; seat += 1) beats.push(say(seat, round === 0 ? words.first : words.reply));
+    for (let seat = 1; seat < seats; seat += 1)
+      beats.push(say(seat, round === 0 ? words.first : words.reply));
   }
   return [...beats, say(0, words.close)];
 };

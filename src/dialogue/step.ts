@@ -1,15 +1,28 @@
 import { z } from 'zod';
 import type { ReplySchema } from '../models/port.ts';
-import { replySchema } from '../models/reply.ts';
+import { cachedSchema } from '../models/reply.ts';
 import type { Rehearsal } from '../models/rehearsal.ts';
 import { roleBreak } from './checks.ts';
 import { protocols, type Beat } from './protocols.ts';
-import type { ChatRole, Dialogue, Participant, Reading, StepReply, StepRequest, StepResult, Turn } from './types.ts';
+import type {
+  ChatRole,
+  Dialogue,
+  Participant,
+  Reading,
+  StepReply,
+  StepRequest,
+  StepResult,
+  Turn,
+} from './types.ts';
 import { stanceOf, viewFor } from './views.ts';
 
 /** The turns that a dialogue will have, in order. */
 export function beatsOf(dialogue: Dialogue): Beat[] {
-  return protocols[dialogue.protocol]({ turnCount: dialogue.turnCount, seats: dialogue.participants.length, prompts: dialogue.prompts });
+  return protocols[dialogue.protocol]({
+    turnCount: dialogue.turnCount,
+    seats: dialogue.participants.length,
+    prompts: dialogue.prompts,
+  });
 }
 
 /**
@@ -24,7 +37,11 @@ export function next(dialogue: Dialogue, turns: readonly Turn[], tries: readonly
   if (!beat) return { kind: 'end', status: 'finished', reason: 'all turns spoken' };
   const lastTwo = turns.slice(-2);
   if (lastTwo.length === 2 && lastTwo.every((turn) => turn.flags.length > 0)) {
-    return { kind: 'end', status: 'flagged', reason: `two turns in a row broke their role (${lastTwo.map((turn) => turn.flags.join('+')).join(', ')})` };
+    return {
+      kind: 'end',
+      status: 'flagged',
+      reason: `two turns in a row broke their role (${lastTwo.map((turn) => turn.flags.join('+')).join(', ')})`,
+    };
   }
   const request = requestFor(dialogue, beats, turns, tries.length);
   const reply = tries.at(-1);
@@ -35,7 +52,14 @@ export function next(dialogue: Dialogue, turns: readonly Turn[], tries: readonly
     if (again && reply.status !== 'failed') return { kind: 'request', request };
     return { kind: 'end', status: 'flagged', reason: `turn ${turns.length}: the reply was ${reply.status}` };
   }
-  const base = { dialogueId: dialogue.id, idx: turns.length, seat: beat.seat, personaId: speaker.persona?.id ?? null, kind: beat.kind, callId: reply.callId };
+  const base = {
+    dialogueId: dialogue.id,
+    idx: turns.length,
+    seat: beat.seat,
+    personaId: speaker.persona?.id ?? null,
+    kind: beat.kind,
+    callId: reply.callId,
+  };
   if (beat.kind === 'private') return privateTurn(base, beat, speaker, reply.text);
   const text = reply.text.trim();
   const broken = roleBreak(dialogue, speaker, turns, request.request.messages.at(-1)?.text ?? '', text);
@@ -43,17 +67,38 @@ export function next(dialogue: Dialogue, turns: readonly Turn[], tries: readonly
   return { kind: 'turn', turn: { ...base, text, flags: broken ? [broken] : [] } };
 }
 
-function privateTurn(base: Omit<Turn, 'text' | 'flags'>, beat: Beat, speaker: Participant, reply: string): StepResult {
+function privateTurn(
+  base: Omit<Turn, 'text' | 'flags'>,
+  beat: Beat,
+  speaker: Participant,
+  reply: string,
+): StepResult {
   const { answer, reason } = JSON.parse(reply) as { answer?: number; reason: string };
   const turn: Turn = { ...base, text: reason, flags: [] };
   if (answer === undefined || !speaker.persona || !beat.moment) return { kind: 'turn', turn };
-  const reading: Reading = { dialogueId: base.dialogueId, personaId: speaker.persona.id, idx: base.idx, moment: beat.moment, code: answer, callId: base.callId };
+  const reading: Reading = {
+    dialogueId: base.dialogueId,
+    personaId: speaker.persona.id,
+    idx: base.idx,
+    moment: beat.moment,
+    code: answer,
+    callId: base.callId,
+  };
   return { kind: 'turn', turn, reading };
 }
 
-const roleOf: Record<Participant['role'], ChatRole> = { main_contact: 'main_contact', delegate: 'delegate', moderator: 'moderator' };
+const roleOf: Record<Participant['role'], ChatRole> = {
+  main_contact: 'main_contact',
+  delegate: 'delegate',
+  moderator: 'moderator',
+};
 
-function requestFor(dialogue: Dialogue, beats: readonly Beat[], turns: readonly Turn[], asked: number): StepRequest {
+function requestFor(
+  dialogue: Dialogue,
+  beats: readonly Beat[],
+  turns: readonly Turn[],
+  asked: number,
+): StepRequest {
   const beat = beats[turns.length] as Beat;
   const speaker = dialogue.participants[beat.seat] as Participant;
   const { limits } = dialogue;
@@ -75,23 +120,43 @@ function requestFor(dialogue: Dialogue, beats: readonly Beat[], turns: readonly 
 
 /** The private answer: one of the codes that people in the persona's country were offered. */
 function privateSchema(speaker: Participant): ReplySchema {
-  const reason = z.string().max(400);
-  const codes = speaker.scale?.options.map((option) => z.literal(option.code));
-  const shape = codes?.length ? z.strictObject({ answer: z.union(codes), reason }) : z.strictObject({ reason });
-  return replySchema('private_answer', shape);
+  const codes = speaker.scale?.options.map(({ code }) => code) ?? [];
+  return cachedSchema('private_answer', codes, () => {
+    const reason = z.string().max(400);
+    return codes.length > 0
+      ? z.strictObject({ answer: z.literal(codes), reason })
+      : z.strictObject({ reason });
+  }).schema;
 }
 
-function rehearsalFor(dialogue: Dialogue, beats: readonly Beat[], turns: readonly Turn[], seed: string): Rehearsal {
+function rehearsalFor(
+  dialogue: Dialogue,
+  beats: readonly Beat[],
+  turns: readonly Turn[],
+  seed: string,
+): Rehearsal {
   const beat = beats[turns.length] as Beat;
   const speaker = dialogue.participants[beat.seat] as Participant;
   const stance = stanceOf(dialogue, speaker);
   const heard = turns.findLast((turn) => turn.kind === 'public' && turn.seat !== beat.seat);
-  const common = { seed, language: dialogue.language, statement: dialogue.words.statement, idx: turns.length };
+  const common = {
+    seed,
+    language: dialogue.language,
+    statement: dialogue.words.statement,
+    idx: turns.length,
+  };
   if (speaker.role === 'moderator') return { kind: 'moderator', ...common };
   const theme = dialogue.topic.theme;
   if (beat.kind === 'private') {
     const codes = speaker.scale?.options.map(({ code }) => code) ?? [];
-    return { kind: 'private', ...common, theme, agreement: stance?.agreement ?? null, codes, code: stance?.code ?? null };
+    return {
+      kind: 'private',
+      ...common,
+      theme,
+      agreement: stance?.agreement ?? null,
+      codes,
+      code: stance?.code ?? null,
+    };
   }
   const other = heard && stanceOf(dialogue, dialogue.participants[heard.seat] as Participant);
   return {

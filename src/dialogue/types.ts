@@ -10,7 +10,15 @@ export const pairings = ['cross-cultural', 'in-cultural'] as const;
 export type Pairing = (typeof pairings)[number];
 
 /** The roles that may each have their own model. */
-export const chatRoles = ['main_contact', 'delegate', 'moderator', 'extractor', 'verifier', 'reader', 'judge'] as const;
+export const chatRoles = [
+  'main_contact',
+  'delegate',
+  'moderator',
+  'extractor',
+  'verifier',
+  'reader',
+  'judge',
+] as const;
 export type ChatRole = (typeof chatRoles)[number];
 
 export type SpeakerRole = 'main_contact' | 'delegate' | 'moderator';

@@ -47,7 +47,9 @@ function placesFor(dialogue: Dialogue, participant: Participant): Record<string,
     answer: stance ? answerInWords(dialogue, participant, stance) : '',
     sentences: limits.sentences,
     others,
-    options: participant.scale ? participant.scale.options.map((option) => optionLine(dialogue, participant, option)).join(', ') : '',
+    options: participant.scale
+      ? participant.scale.options.map((option) => optionLine(dialogue, participant, option)).join(', ')
+      : '',
   };
 }
 
@@ -95,15 +97,26 @@ export function viewFor(dialogue: Dialogue, beats: readonly Beat[], turns: reado
 function heardLine(dialogue: Dialogue, turn: Turn): string {
   if (dialogue.participants.length <= 2) return turn.text;
   const speaker = dialogue.participants[turn.seat] as Participant;
-  return fill(dialogue.prompts.heard, { name: speaker.persona?.name ?? dialogue.prompts.moderator_name, text: turn.text });
+  return fill(dialogue.prompts.heard, {
+    name: speaker.persona?.name ?? dialogue.prompts.moderator_name,
+    text: turn.text,
+  });
 }
 
-function userLine(dialogue: Dialogue, participant: Participant, places: Record<string, string | number>, beat: Beat, heard: readonly string[]): string {
+function userLine(
+  dialogue: Dialogue,
+  participant: Participant,
+  places: Record<string, string | number>,
+  beat: Beat,
+  heard: readonly string[],
+): string {
   const { prompts } = dialogue;
   const told = beat.instruction === '' ? '' : fill(beat.instruction, places);
   const length = beat.kind === 'public' ? fill(prompts.length, places) : '';
   const anchor =
-    participant.role === 'moderator' ? '' : fill(stanceOf(dialogue, participant) ? prompts.anchor : prompts.anchor_without_stance, places);
+    participant.role === 'moderator'
+      ? ''
+      : fill(stanceOf(dialogue, participant) ? prompts.anchor : prompts.anchor_without_stance, places);
   const instruction = [told, length, anchor].filter(Boolean).join(' ');
   return [...heard, instruction].filter(Boolean).join('\n\n');
 }

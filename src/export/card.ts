@@ -1,12 +1,19 @@
 import type { Manifest } from './manifest.ts';
 
 /** Markdown's own characters in a text of somebody else's. */
-const plain = (text: string): string => text.replace(/[\\`*_[\]<>|#]/g, (character) => `\\${character}`).replace(/\s+/g, ' ');
+const plain = (text: string): string =>
+  text.replace(/[\\`*_[\]<>|#]/g, (character) => `\\${character}`).replace(/\s+/g, ' ');
 
 /** `README.md` of an export: what the data is, where it comes from, and what it must not be used for. */
 export function card(manifest: Manifest): string {
   const rows = manifest.cultures.reduce((sum, { train, test }) => sum + train + test, 0);
-  const models = [...new Set(manifest.runs.flatMap(({ models: byRole }) => Object.values(byRole).map(({ provider, model }) => `${model} (${provider})`)))];
+  const models = [
+    ...new Set(
+      manifest.runs.flatMap(({ models: byRole }) =>
+        Object.values(byRole).map(({ provider, model }) => `${model} (${provider})`),
+      ),
+    ),
+  ];
   return `# ${plain(manifest.name)}: synthetic cultural training data
 
 ${rows} training rows, made by culturepark ${manifest.program.version} from simulated conversations of personas whose answers were drawn
@@ -65,11 +72,22 @@ function cultureLine({ culture, train, test, funnel }: Manifest['cultures'][numb
 
 const surveyLine = ({ survey }: Manifest): string => survey.notice;
 
-function leftOut({ left_out: { no_answers, scripted_rows }, missing_above_20_percent: missing }: Manifest): string {
-  const lines = no_answers.map(({ culture, topic, reason }) => `- ${plain(culture)} × ${plain(topic)}: ${plain(reason)}`);
+function leftOut({
+  left_out: { no_answers, scripted_rows },
+  missing_above_20_percent: missing,
+}: Manifest): string {
+  const lines = no_answers.map(
+    ({ culture, topic, reason }) => `- ${plain(culture)} × ${plain(topic)}: ${plain(reason)}`,
+  );
   if (scripted_rows > 0) lines.push(`- ${scripted_rows} rows of the scripted rehearsal model`);
-  const flagged = missing.map(({ topic, country, missing_share }) => `- ${topic} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`);
+  const flagged = missing.map(
+    ({ topic, country, missing_share }) =>
+      `- ${topic} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`,
+  );
   const parts = [lines.length > 0 ? lines.join('\n') : 'Nothing.'];
-  if (flagged.length > 0) parts.push(`Cells with many missing answers (the spread is that of those who answered):\n\n${flagged.join('\n')}`);
+  if (flagged.length > 0)
+    parts.push(
+      `Cells with many missing answers (the spread is that of those who answered):\n\n${flagged.join('\n')}`,
+    );
   return parts.join('\n\n');
 }

@@ -1,5 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, writeFileSync, type WriteStream } from 'node:fs';
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  type WriteStream,
+} from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
@@ -39,7 +47,9 @@ export function openExportFolder(out: string, name: string): ExportFolder {
   const root = resolve(out);
   const target = join(root, name);
   if (name === '' || name.startsWith('.') || dirname(target) !== root) {
-    throw new UserError(`"${name}" can't name a folder of exports.`, { mend: 'Use letters, digits, "-" and "_".' });
+    throw new UserError(`"${name}" can't name a folder of exports.`, {
+      mend: 'Use letters, digits, "-" and "_".',
+    });
   }
   const work = join(root, `.${name}.${process.pid}.part`);
   const old = join(root, `.${name}.old`);
@@ -100,9 +110,16 @@ export function openExportFolder(out: string, name: string): ExportFolder {
 
 function explained(error: unknown): unknown {
   const { code, path } = error as { code?: string; path?: string };
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new UserError('There is no room left for the export.', { mend: 'Free some space and export again; the database is complete.', cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new UserError('There is no room left for the export.', {
+      mend: 'Free some space and export again; the database is complete.',
+      cause: error,
+    });
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST') {
-    return new UserError(`The export can't be written to ${path ?? 'that folder'} (${code}).`, { mend: 'Mend the rights, or name another folder with --out.', cause: error });
+    return new UserError(`The export can't be written to ${path ?? 'that folder'} (${code}).`, {
+      mend: 'Mend the rights, or name another folder with --out.',
+      cause: error,
+    });
   }
   return error;
 }

@@ -41,7 +41,10 @@ export interface Manifest {
   cultures: readonly ExportedCulture[];
   test_topics: readonly string[];
   topics: readonly { id: string; survey: string; statement: string; stances: boolean }[];
-  left_out: { no_answers: readonly { culture: string; topic: string; reason: string }[]; scripted_rows: number };
+  left_out: {
+    no_answers: readonly { culture: string; topic: string; reason: string }[];
+    scripted_rows: number;
+  };
   missing_above_20_percent: readonly { topic: string; country: string; missing_share: number }[];
   survey: { notice: string; citation: string };
   personas: string;

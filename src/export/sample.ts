@@ -39,9 +39,18 @@ export function renderSample(source: SampleSource, texts: SurveyTexts, split: Sa
   const { key, statement, opinion, stance } = source;
   const system = fill(pick(texts.system, key, 'system'), { country: source.countryName });
   if (!stance) {
-    return { ...source, kind: 'opinion', split, system, user: fill(pick(texts.freeQuestion, key, 'question'), { statement }), assistant: opinion };
+    return {
+      ...source,
+      kind: 'opinion',
+      split,
+      system,
+      user: fill(pick(texts.freeQuestion, key, 'question'), { statement }),
+      assistant: opinion,
+    };
   }
-  const labels = texts.labels.get(stance.scale.id) ?? new Map(stance.scale.options.map(({ code, label }) => [code, label]));
+  const labels =
+    texts.labels.get(stance.scale.id) ??
+    new Map(stance.scale.options.map(({ code, label }) => [code, label]));
   const options = stance.scale.options.map(({ code }) => `${code}. ${labels.get(code) ?? ''}`.trimEnd());
   // Half of the rows list the answers from the other end.
   if (uniform(key, 'order') < 0.5) options.reverse();

@@ -32,7 +32,9 @@ export function createBudget(setting: BudgetSetting): Budget {
     woken.forEach((go) => go());
   };
   const stop = (what: string, flag: string): never => {
-    throw new RunStopped('budget', `The run stopped at its budget: ${what}.`, { mend: `Raise ${flag} and run the same command again; nothing is paid twice.` });
+    throw new RunStopped('budget', `The run stopped at its budget: ${what}.`, {
+      mend: `Raise ${flag} and run the same command again; nothing is paid twice.`,
+    });
   };
   return {
     get calls() {
@@ -44,10 +46,19 @@ export function createBudget(setting: BudgetSetting): Budget {
     async reserve(highestUsd) {
       const most = highestUsd ?? 0;
       for (;;) {
-        if (setting.maxCalls !== null && calls + 1 > setting.maxCalls) stop(`${calls} of ${setting.maxCalls} calls are made`, '--max-calls');
-        if (setting.maxCostUsd === null || highestUsd === null || spentUsd + reserved + most <= setting.maxCostUsd) break;
+        if (setting.maxCalls !== null && calls + 1 > setting.maxCalls)
+          stop(`${calls} of ${setting.maxCalls} calls are made`, '--max-calls');
+        if (
+          setting.maxCostUsd === null ||
+          highestUsd === null ||
+          spentUsd + reserved + most <= setting.maxCostUsd
+        )
+          break;
         if (open === 0) {
-          stop(`$${spentUsd.toFixed(4)} of $${setting.maxCostUsd} are spent and the next call may cost $${most.toFixed(4)}`, '--max-cost');
+          stop(
+            `$${spentUsd.toFixed(4)} of $${setting.maxCostUsd} are spent and the next call may cost $${most.toFixed(4)}`,
+            '--max-cost',
+          );
         }
         await new Promise<void>((resolve) => waiting.push(resolve));
       }

@@ -5,7 +5,11 @@ import type { ChatModel, ChatRequest } from './port.ts';
  * A call's identity: provider, model, sampling (without max_tokens), messages, schema and replicate. Nothing of our own
  * code, timeouts or credentials: a stored good reply with this key is never paid for again.
  */
-export function callKey(model: ChatModel, request: ChatRequest, replicate: readonly (string | number)[]): string {
+export function callKey(
+  model: ChatModel,
+  request: ChatRequest,
+  replicate: readonly (string | number)[],
+): string {
   const { sampling, messages, schema } = request;
   return contentHash(
     model.provider,

@@ -82,7 +82,10 @@ export function createCaller(setting: CallerSetting): Caller {
   const gateOf = (model: ChatModel): { limiter: Limiter; circuit: Circuit } => {
     let gate = gates.get(model.provider);
     if (!gate) {
-      gate = { limiter: createLimiter(setting.limits), circuit: createCircuit(model.provider, setting.say, setting.retry) };
+      gate = {
+        limiter: createLimiter(setting.limits),
+        circuit: createCircuit(model.provider, setting.say, setting.retry),
+      };
       gates.set(model.provider, gate);
     }
     return gate;
@@ -113,14 +116,21 @@ export function createCaller(setting: CallerSetting): Caller {
     const messages = [
       ...asked.request.messages,
       { role: 'assistant' as const, text: first.text },
-      { role: 'user' as const, text: `That is not the object asked for: ${first.fault}\nGive the whole object again, as JSON and nothing else.` },
+      {
+        role: 'user' as const,
+        text: `That is not the object asked for: ${first.fault}\nGive the whole object again, as JSON and nothing else.`,
+      },
     ];
     const again = { ...asked, request: { ...asked.request, messages } };
     const second = await one(again, model, callKey(model, again.request, asked.replicate));
     return { ...second, calls: [...first.calls, ...second.calls], uses: [...first.uses, ...second.uses] };
   }
 
-  async function one(asked: CallRequest, model: ChatModel, key: string): Promise<Outcome & { fault?: string }> {
+  async function one(
+    asked: CallRequest,
+    model: ChatModel,
+    key: string,
+  ): Promise<Outcome & { fault?: string }> {
     const use = { stage: asked.stage, role: asked.role, subject: asked.subject };
     const stored = await ledger.find(key, asked.request.maxTokens, setting.runId);
     if (stored) {
@@ -149,7 +159,11 @@ export function createCaller(setting: CallerSetting): Caller {
     };
   }
 
-  async function paid(asked: CallRequest, model: ChatModel, key: string): Promise<{ call: Call; text: string; fault?: string }> {
+  async function paid(
+    asked: CallRequest,
+    model: ChatModel,
+    key: string,
+  ): Promise<{ call: Call; text: string; fault?: string }> {
     check();
     const price = priceOf(model);
     const inputTokens = roughTokens(asked.request);
@@ -181,7 +195,14 @@ export function createCaller(setting: CallerSetting): Caller {
         createdAt: Date.now(),
         tries,
       };
-      setting.watch?.({ kind: 'done', status, usage: spent, costUsd: call.costUsd, role: asked.role, stage: asked.stage });
+      setting.watch?.({
+        kind: 'done',
+        status,
+        usage: spent,
+        costUsd: call.costUsd,
+        role: asked.role,
+        stage: asked.stage,
+      });
       return call;
     };
 
@@ -208,14 +229,32 @@ export function createCaller(setting: CallerSetting): Caller {
         spent.input += reply.usage.input;
         spent.cachedInput += reply.usage.cachedInput;
         spent.output += reply.usage.output;
-        tries.push({ n, status: judged.status, usage: reply.usage, costUsd, ms: Math.round(performance.now() - at), error: judged.fault?.slice(0, 500) ?? null });
-        return { call: record(judged.status, clean.text), text: judged.text, ...(judged.fault === undefined ? {} : { fault: judged.fault }) };
+        tries.push({
+          n,
+          status: judged.status,
+          usage: reply.usage,
+          costUsd,
+          ms: Math.round(performance.now() - at),
+          error: judged.fault?.slice(0, 500) ?? null,
+        });
+        return {
+          call: record(judged.status, clean.text),
+          text: judged.text,
+          ...(judged.fault === undefined ? {} : { fault: judged.fault }),
+        };
       } catch (error) {
         if (!(error instanceof ModelFault)) throw error;
         // A request that never brought a reply is not paid for, as far as anybody can know.
         reservation?.settle(0);
         reservation = undefined;
-        tries.push({ n, status: error.kind, usage: null, costUsd: 0, ms: Math.round(performance.now() - at), error: redact(error.message).slice(0, 500) });
+        tries.push({
+          n,
+          status: error.kind,
+          usage: null,
+          costUsd: 0,
+          ms: Math.round(performance.now() - at),
+          error: redact(error.message).slice(0, 500),
+        });
         if (isFinal(error)) {
           stopped ??= finalStop(model, error);
           throw stopped;
@@ -223,7 +262,8 @@ export function createCaller(setting: CallerSetting): Caller {
         if (error.kind === 'aborted') throw signal.aborted ? (signal.reason as Error) : error;
         if (isPushback(error)) limiter.throttled(at);
         if (isPassing(error) && error.kind !== 'rate-limit') circuit.failed(redact(error.message));
-        if (!isPassing(error) || (n >= setting.retry.tries && !circuit.open)) return { call: record('failed', null), text: '' };
+        if (!isPassing(error) || (n >= setting.retry.tries && !circuit.open))
+          return { call: record('failed', null), text: '' };
         release?.();
         release = undefined;
         if (!circuit.open) await pause(backoffMs(setting.retry, n, error.retryAfterMs), signal);
@@ -267,5 +307,8 @@ function finalStop(model: ChatModel, fault: ModelFault): RunStopped {
     'not-found': 'Check the model name and the base URL (`--model`, OPENAI_BASE_URL).',
     exhausted: 'The account has no credit left; top it up, then run the same command again.',
   };
-  return new RunStopped('provider', `${model.provider} (${model.model}): ${redact(fault.message)}`, { mend: mends[fault.kind] ?? 'Run the same command again later.', cause: fault });
+  return new RunStopped('provider', `${model.provider} (${model.model}): ${redact(fault.message)}`, {
+    mend: mends[fault.kind] ?? 'Run the same command again later.',
+    cause: fault,
+  });
 }

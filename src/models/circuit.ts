@@ -72,7 +72,9 @@ export function createCircuit(name: string, say: Say, setting: RetrySetting): Ci
         wake();
       } else if (failures >= LIMIT) {
         open = true;
-        say(`${name} does not answer (${reason}); the run is paused and tries again by itself. Ctrl-C stops it; what is paid is kept.`);
+        say(
+          `${name} does not answer (${reason}); the run is paused and tries again by itself. Ctrl-C stops it; what is paid is kept.`,
+        );
       }
     },
   };

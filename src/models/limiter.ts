@@ -100,7 +100,10 @@ function once(action: () => void): () => void {
 }
 
 /** Spaces requests so that neither limit a minute is passed; a token bucket each, a sixth of a minute deep. */
-function createPace(setting: LimiterSetting, now: () => number): (tokens: number, signal: AbortSignal) => Promise<void> {
+function createPace(
+  setting: LimiterSetting,
+  now: () => number,
+): (tokens: number, signal: AbortSignal) => Promise<void> {
   const buckets = [
     { rate: setting.requestsPerMinute, need: () => 1 },
     { rate: setting.tokensPerMinute, need: (tokens: number) => tokens },

@@ -2,7 +2,14 @@ import type { AIMessage, BaseMessage } from '@langchain/core/messages';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { Agent, request as undiciRequest } from 'undici';
 import { UserError } from '../errors.ts';
-import { ModelFault, type ChatModel, type ChatReply, type ChatRequest, type FaultKind, type Finish } from './port.ts';
+import {
+  ModelFault,
+  type ChatModel,
+  type ChatReply,
+  type ChatRequest,
+  type FaultKind,
+  type Finish,
+} from './port.ts';
 import { redact } from './secrets.ts';
 
 /** Milliseconds; a provider that takes longer is asked again. */
@@ -52,7 +59,13 @@ export async function openAiModel(setting: OpenAiSetting): Promise<ChatModel> {
     const { schema } = request;
     const messages = await toLangChain(request);
     const options = schema
-      ? { signal, response_format: { type: 'json_schema' as const, json_schema: { name: schema.name, schema: schema.schema, strict: true } } }
+      ? {
+          signal,
+          response_format: {
+            type: 'json_schema' as const,
+            json_schema: { name: schema.name, schema: schema.schema, strict: true },
+          },
+        }
       : { signal };
     return instanceFor(request).invoke(messages, options);
   };
@@ -60,14 +73,23 @@ export async function openAiModel(setting: OpenAiSetting): Promise<ChatModel> {
 }
 
 /** Any other `PROVIDER:NAME` that LangChain's initChatModel knows, when its package is installed. */
-export async function langChainModel(provider: string, model: string, timeouts: Timeouts): Promise<ChatModel> {
+export async function langChainModel(
+  provider: string,
+  model: string,
+  timeouts: Timeouts,
+): Promise<ChatModel> {
   const { initChatModel } = await import('langchain');
   const instances = new Map<string, BaseChatModel>();
   const instanceFor = async ({ sampling, maxTokens }: ChatRequest): Promise<BaseChatModel> => {
     const key = JSON.stringify([sampling, maxTokens]);
     let instance = instances.get(key);
     if (!instance) {
-      instance = (await initChatModel(model, { modelProvider: provider, temperature: sampling.temperature, maxTokens, maxRetries: 0 })) as unknown as BaseChatModel;
+      instance = (await initChatModel(model, {
+        modelProvider: provider,
+        temperature: sampling.temperature,
+        maxTokens,
+        maxRetries: 0,
+      })) as unknown as BaseChatModel;
       instances.set(key, instance);
     }
     return instance;
@@ -75,16 +97,21 @@ export async function langChainModel(provider: string, model: string, timeouts: 
   try {
     await instanceFor({ messages: [], sampling: { temperature: 0 }, maxTokens: 1 });
   } catch (cause) {
-    throw new UserError(`The model "${provider}:${model}" can't be used: ${redact((cause as Error).message).split('\n')[0]}`, {
-      mend: `Install the provider's LangChain package and set its key, or use openai:NAME, local or scripted.`,
-      cause,
-    });
+    throw new UserError(
+      `The model "${provider}:${model}" can't be used: ${redact((cause as Error).message).split('\n')[0]}`,
+      {
+        mend: `Install the provider's LangChain package and set its key, or use openai:NAME, local or scripted.`,
+        cause,
+      },
+    );
   }
   const invoke: Invoke = async (request, signal) => {
     const instance = await instanceFor(request);
     const messages = await toLangChain(request);
     if (!request.schema) return (await instance.invoke(messages, { signal })) as AIMessage;
-    const { raw } = (await instance.withStructuredOutput(request.schema.schema, { name: request.schema.name, includeRaw: true }).invoke(messages, { signal })) as { raw: AIMessage };
+    const { raw } = (await instance
+      .withStructuredOutput(request.schema.schema, { name: request.schema.name, includeRaw: true })
+      .invoke(messages, { signal })) as { raw: AIMessage };
     const called = raw.tool_calls?.[0];
     if (called) raw.content = JSON.stringify(called.args);
     return raw;
@@ -104,7 +131,8 @@ function chatModel(provider: string, model: string, timeouts: Timeouts, invoke: 
         return toReply(await invoke(request, AbortSignal.any([signal, limit])));
       } catch (error) {
         if (signal.aborted) throw new ModelFault('aborted', 'interrupted', { cause: error });
-        if (limit.aborted) throw new ModelFault('timeout', `no reply within ${timeouts.total / 1000} s`, { cause: error });
+        if (limit.aborted)
+          throw new ModelFault('timeout', `no reply within ${timeouts.total / 1000} s`, { cause: error });
         throw toFault(error);
       }
     },
@@ -113,10 +141,19 @@ function chatModel(provider: string, model: string, timeouts: Timeouts, invoke: 
 
 async function toLangChain({ messages }: ChatRequest): Promise<BaseMessage[]> {
   const { AIMessage: Ai, HumanMessage, SystemMessage } = await import('@langchain/core/messages');
-  return messages.map(({ role, text }) => (role === 'system' ? new SystemMessage(text) : role === 'user' ? new HumanMessage(text) : new Ai(text)));
+  return messages.map(({ role, text }) =>
+    role === 'system' ? new SystemMessage(text) : role === 'user' ? new HumanMessage(text) : new Ai(text),
+  );
 }
 
-const finishes: Record<string, Finish> = { length: 'length', max_tokens: 'length', MAX_TOKENS: 'length', content_filter: 'refusal', refusal: 'refusal', SAFETY: 'refusal' };
+const finishes: Record<string, Finish> = {
+  length: 'length',
+  max_tokens: 'length',
+  MAX_TOKENS: 'length',
+  content_filter: 'refusal',
+  refusal: 'refusal',
+  SAFETY: 'refusal',
+};
 
 function toReply(message: AIMessage): ChatReply {
   const { usage_metadata: usage, response_metadata: meta, additional_kwargs: extra } = message;
@@ -174,12 +211,20 @@ export function toFault(error: unknown): ModelFault {
   return new ModelFault(kind, `HTTP ${status}: ${said}`, options);
 }
 
-function networkFault(error: HttpError, said: string, options: { retryAfterMs: number | undefined; cause: unknown }): ModelFault {
+function networkFault(
+  error: HttpError,
+  said: string,
+  options: { retryAfterMs: number | undefined; cause: unknown },
+): ModelFault {
   let deepest: HttpError = error;
   while (deepest.cause && typeof deepest.cause === 'object') deepest = deepest.cause as HttpError;
   const code = deepest.code ?? error.code ?? '';
   const kind: FaultKind = /TIMEOUT|ETIMEDOUT/.test(code) || /timed? ?out/i.test(said) ? 'timeout' : 'network';
-  return new ModelFault(kind, `${redact(deepest.message ?? said).slice(0, 200)}${code ? ` (${code})` : ''}`, options);
+  return new ModelFault(
+    kind,
+    `${redact(deepest.message ?? said).slice(0, 200)}${code ? ` (${code})` : ''}`,
+    options,
+  );
 }
 
 /** What the provider asks us to wait: `retry-after-ms`, or `retry-after` in seconds or as a date. */
@@ -213,7 +258,8 @@ function leanFetch(timeouts: Timeouts): typeof globalThis.fetch {
     });
     const body = await response.body.text();
     const headers = new Headers();
-    for (const [name, value] of Object.entries(response.headers)) if (value !== undefined) headers.set(name, String(value));
+    for (const [name, value] of Object.entries(response.headers))
+      if (value !== undefined) headers.set(name, String(value));
     return new Response(body, { status: response.statusCode, headers });
   };
 }

@@ -83,7 +83,11 @@ export class ModelFault extends Error {
   /** What the provider asked us to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(kind: FaultKind, message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+  constructor(
+    kind: FaultKind,
+    message: string,
+    options: { retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;

@@ -44,14 +44,24 @@ function entries(): Entry[] {
 /** What a model costs; free ones cost 0, and an unknown price is null, never a guess. */
 export function priceOf(model: ChatModel): Price | null {
   if (model.free) return { input: 0, cachedInput: 0, output: 0 };
-  const entry = entries().find(({ provider, model: name }) => provider === model.provider && matches(name, model.model));
-  return entry ? { input: entry.input, cachedInput: entry.cached_input ?? entry.input, output: entry.output } : null;
+  const entry = entries().find(
+    ({ provider, model: name }) => provider === model.provider && matches(name, model.model),
+  );
+  return entry
+    ? { input: entry.input, cachedInput: entry.cached_input ?? entry.input, output: entry.output }
+    : null;
 }
 
-const matches = (pattern: string, name: string): boolean => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name);
+const matches = (pattern: string, name: string): boolean =>
+  pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 
 /** USD for the tokens used; null for an unknown price. */
 export function costOf(known: Price | null, usage: Usage): number | null {
   if (!known) return null;
-  return ((usage.input - usage.cachedInput) * known.input + usage.cachedInput * known.cachedInput + usage.output * known.output) / 1e6;
+  return (
+    ((usage.input - usage.cachedInput) * known.input +
+      usage.cachedInput * known.cachedInput +
+      usage.output * known.output) /
+    1e6
+  );
 }

@@ -17,10 +17,39 @@ export type Rehearsal =
       sentences: number;
     }
   | { kind: 'moderator'; seed: string; language: string; statement: string; idx: number }
-  | { kind: 'private'; seed: string; language: string; theme: string; statement: string; agreement: number | null; codes: readonly number[]; code: number | null }
-  | { kind: 'extract'; seed: string; turns: readonly { idx: number; text: string }[]; language: string; statement: string }
-  | { kind: 'verify'; seed: string; language: string; opinions: readonly { text: string; rewritten: boolean }[]; agreements: readonly number[] }
-  | { kind: 'rewrite'; seed: string; language: string; theme: string; statement: string; opinions: readonly string[]; agreements: readonly number[] };
+  | {
+      kind: 'private';
+      seed: string;
+      language: string;
+      theme: string;
+      statement: string;
+      agreement: number | null;
+      codes: readonly number[];
+      code: number | null;
+    }
+  | {
+      kind: 'extract';
+      seed: string;
+      turns: readonly { idx: number; text: string }[];
+      language: string;
+      statement: string;
+    }
+  | {
+      kind: 'verify';
+      seed: string;
+      language: string;
+      opinions: readonly { text: string; rewritten: boolean }[];
+      agreements: readonly number[];
+    }
+  | {
+      kind: 'rewrite';
+      seed: string;
+      language: string;
+      theme: string;
+      statement: string;
+      opinions: readonly string[];
+      agreements: readonly number[];
+    };
 
 /** The side of the statement that an agreement between 0 and 1 takes. */
 export function polarityOf(agreement: number): Exclude<Polarity, 'unknown'> {

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { CallStatus } from './ledger.ts';
 import type { ChatReply, ReplySchema } from './port.ts';
 
-/** The JSON schema of an object, built once, and the check of a reply against it. */
-export function replySchema(name: string, shape: z.ZodType): ReplySchema {
+/** The JSON schema of an object and the check of a reply against it. */
+function replySchema(name: string, shape: z.ZodType): ReplySchema {
   return {
     name,
     schema: z.toJSONSchema(shape) as Record<string, unknown>,
@@ -12,6 +12,25 @@ export function replySchema(name: string, shape: z.ZodType): ReplySchema {
       return parsed.success ? undefined : z.prettifyError(parsed.error);
     },
   };
+}
+
+const built = new Map<string, { shape: z.ZodType; schema: ReplySchema }>();
+
+/** The shape and schema of an object whose form depends on a few values, built once for each of them. */
+export function cachedSchema<S extends z.ZodType>(
+  name: string,
+  values: readonly (string | number)[],
+  build: () => S,
+): { shape: S; schema: ReplySchema } {
+  const key = `${name} ${values.join(' ')}`;
+  let known = built.get(key);
+  if (!known) {
+    const shape = build();
+    known = { shape, schema: replySchema(name, shape) };
+    if (built.size > 1000) built.clear();
+    built.set(key, known);
+  }
+  return known as { shape: S; schema: ReplySchema };
 }
 
 /** What a reply is worth, by its ending and content; `text` of an object is its JSON, normalised. */
@@ -36,7 +55,11 @@ export function judge(reply: ChatReply, schema: ReplySchema | undefined): Judged
   try {
     value = JSON.parse(unfenced(text));
   } catch (error) {
-    return { status: refusal.test(text.trim()) ? 'refused' : 'malformed', text, fault: `not JSON: ${(error as Error).message}` };
+    return {
+      status: refusal.test(text.trim()) ? 'refused' : 'malformed',
+      text,
+      fault: `not JSON: ${(error as Error).message}`,
+    };
   }
   const fault = schema.fault(value);
   return fault ? { status: 'malformed', text, fault } : { status: 'ok', text: JSON.stringify(value) };

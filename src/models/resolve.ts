@@ -41,9 +41,14 @@ export function cleanBaseUrl(text: string): string {
   try {
     url = new URL(text);
   } catch {
-    throw new UserError(`"${redact(text)}" is not a base URL.`, { mend: 'Give one like http://127.0.0.1:11434/v1 (OPENAI_BASE_URL or --base-url).' });
+    throw new UserError(`"${redact(text)}" is not a base URL.`, {
+      mend: 'Give one like http://127.0.0.1:11434/v1 (OPENAI_BASE_URL or --base-url).',
+    });
   }
-  if (!/^https?:$/.test(url.protocol)) throw new UserError(`"${redact(text)}" is not an http(s) base URL.`, { mend: 'Give one like http://127.0.0.1:11434/v1.' });
+  if (!/^https?:$/.test(url.protocol))
+    throw new UserError(`"${redact(text)}" is not an http(s) base URL.`, {
+      mend: 'Give one like http://127.0.0.1:11434/v1.',
+    });
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
 
@@ -58,7 +63,9 @@ export async function openModel(spec: string, context: ModelContext): Promise<Op
   if (kind === 'local') return openLocal(name, context);
   if (kind === 'openai') return openOpenAi(spec, name, context);
   if (kind === '' || name === '') {
-    throw new UserError(`"${spec}" is not the name of a model.`, { mend: 'Use openai:NAME, PROVIDER:NAME, local, local:FILE.gguf, local:hf:USER/REPO:QUANT or scripted.' });
+    throw new UserError(`"${spec}" is not the name of a model.`, {
+      mend: 'Use openai:NAME, PROVIDER:NAME, local, local:FILE.gguf, local:hf:USER/REPO:QUANT or scripted.',
+    });
   }
   return opened(spec, await langChainModel(kind, name, defaultTimeouts), null);
 }
@@ -68,7 +75,11 @@ const opened = (spec: string, chat: ChatModel, baseUrl: string | null): OpenedMo
   chat,
 });
 
-async function openOpenAi(spec: string, name: string, { baseUrl, apiKey }: ModelContext): Promise<OpenedModel> {
+async function openOpenAi(
+  spec: string,
+  name: string,
+  { baseUrl, apiKey }: ModelContext,
+): Promise<OpenedModel> {
   const url = cleanBaseUrl(baseUrl ?? openAiBaseUrl);
   if (!baseUrl && !apiKey) {
     throw new UserError(`The model "${spec}" needs a key, and OPENAI_API_KEY is not set.`, {
@@ -76,13 +87,19 @@ async function openOpenAi(spec: string, name: string, { baseUrl, apiKey }: Model
     });
   }
   const model = name !== '' ? name : baseUrl ? await onlyModel(url, apiKey) : 'gpt-4o-mini';
-  const chat = await openAiModel({ model, baseUrl: url, apiKey: apiKey ?? 'none', timeouts: defaultTimeouts });
+  const chat = await openAiModel({
+    model,
+    baseUrl: url,
+    apiKey: apiKey ?? 'none',
+    timeouts: defaultTimeouts,
+  });
   return opened(`openai:${model}`, chat, url);
 }
 
 /** The single entry of an endpoint's `/models`. */
 async function onlyModel(baseUrl: string, apiKey: string | undefined): Promise<string> {
-  const mend = 'Check that the server runs and that the base URL ends as its documentation says (usually /v1), or name the model: --model openai:NAME.';
+  const mend =
+    'Check that the server runs and that the base URL ends as its documentation says (usually /v1), or name the model: --model openai:NAME.';
   let names: string[];
   try {
     const { statusCode, body } = await request(`${baseUrl}/models`, {
@@ -95,11 +112,16 @@ async function onlyModel(baseUrl: string, apiKey: string | undefined): Promise<s
     const { data } = JSON.parse(text) as { data?: { id?: unknown }[] };
     names = (data ?? []).flatMap(({ id }) => (typeof id === 'string' ? [id] : []));
   } catch (cause) {
-    const why = redact((cause as Error & { code?: string }).message || String((cause as { code?: string }).code));
+    const why = redact(
+      (cause as Error & { code?: string }).message || String((cause as { code?: string }).code),
+    );
     throw new UserError(`${baseUrl}/models can't be read (${why}), and no model is named.`, { mend, cause });
   }
   if (names.length !== 1) {
-    throw new UserError(`${baseUrl} offers ${names.length === 0 ? 'no models' : `${names.length} models: ${names.slice(0, 20).join(', ')}`}.`, { mend: 'Name one: --model openai:NAME.' });
+    throw new UserError(
+      `${baseUrl} offers ${names.length === 0 ? 'no models' : `${names.length} models: ${names.slice(0, 20).join(', ')}`}.`,
+      { mend: 'Name one: --model openai:NAME.' },
+    );
   }
   return names[0] as string;
 }

@@ -23,7 +23,12 @@ export const isPushback = (fault: ModelFault): boolean => pushback.has(fault.kin
 export const isFinal = (fault: ModelFault): boolean => final.has(fault.kind);
 
 /** Milliseconds before try n + 1: what the provider asked for and a little more, else exponential with full jitter in its upper half. */
-export function backoffMs(setting: RetrySetting, n: number, retryAfterMs: number | undefined, random: () => number = Math.random): number {
+export function backoffMs(
+  setting: RetrySetting,
+  n: number,
+  retryAfterMs: number | undefined,
+  random: () => number = Math.random,
+): number {
   if (retryAfterMs !== undefined) return retryAfterMs * (1 + 0.1 * random());
   const most = Math.min(setting.maxMs, setting.baseMs * 2 ** (n - 1));
   return most * (0.5 + 0.5 * random());

@@ -14,7 +14,9 @@ type Level = (typeof levels)[number];
 
 const phrasesSchema = z.strictObject({
   language: z.string(),
-  position: z.strictObject(Object.fromEntries(levels.map((level) => [level, lines])) as Record<Level, typeof lines>),
+  position: z.strictObject(
+    Object.fromEntries(levels.map((level) => [level, lines])) as Record<Level, typeof lines>,
+  ),
   reasons: z.record(z.string(), lines),
   reply_agree: lines,
   reply_differ: lines,
@@ -29,7 +31,10 @@ function phrasesIn(language: string): Phrases {
   let phrases = loaded.get(language);
   if (!phrases) {
     const file = join(packageRoot, 'agents', 'rehearsal', `${language}.yaml`);
-    phrases = readYaml(existsSync(file) ? file : join(packageRoot, 'agents', 'rehearsal', 'en.yaml'), phrasesSchema).value;
+    phrases = readYaml(
+      existsSync(file) ? file : join(packageRoot, 'agents', 'rehearsal', 'en.yaml'),
+      phrasesSchema,
+    ).value;
     loaded.set(language, phrases);
   }
   return phrases;
@@ -61,13 +66,25 @@ type Play<K extends Rehearsal['kind']> = (cue: Extract<Rehearsal, { kind: K }>) 
 const plays: { [K in Rehearsal['kind']]: Play<K> } = {
   turn: (cue) => {
     const phrases = phrasesIn(cue.language);
-    const position = opinionSentence(cue.language, cue.statement, cue.agreement ?? uniform(cue.seed, 'no stance'), cue.seed);
+    const position = opinionSentence(
+      cue.language,
+      cue.statement,
+      cue.agreement ?? uniform(cue.seed, 'no stance'),
+      cue.seed,
+    );
     const reasons = reasonsFor(phrases, cue.theme, cue.seed, cue.country);
-    const agrees = cue.otherAgreement !== null && cue.agreement !== null && polarityOf(cue.otherAgreement) === polarityOf(cue.agreement);
-    const reply = cue.otherAgreement === null ? [] : [pick(agrees ? phrases.reply_agree : phrases.reply_differ, cue.seed, 'reply')];
+    const agrees =
+      cue.otherAgreement !== null &&
+      cue.agreement !== null &&
+      polarityOf(cue.otherAgreement) === polarityOf(cue.agreement);
+    const reply =
+      cue.otherAgreement === null
+        ? []
+        : [pick(agrees ? phrases.reply_agree : phrases.reply_differ, cue.seed, 'reply')];
     return [...reply, position, ...reasons].slice(0, Math.max(3, cue.sentences)).join(' ');
   },
-  moderator: (cue) => fill(pick(phrasesIn(cue.language).moderator, cue.seed), { statement: bare(cue.statement) }),
+  moderator: (cue) =>
+    fill(pick(phrasesIn(cue.language).moderator, cue.seed), { statement: bare(cue.statement) }),
   private: (cue) => {
     const reason = opinionSentence(cue.language, cue.statement, cue.agreement ?? 0.5, cue.seed);
     return JSON.stringify(cue.code === null ? { reason } : { answer: cue.code, reason });
@@ -79,8 +96,17 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
       if (!level) return [];
       const invented = uniform(cue.seed, idx, 'quote') < faulty.quote;
       const quote = text.slice(level.start).trim();
-      const polarity = level.name === 'middle' ? 'middle' : level.name.endsWith('disagree') ? 'disagree' : 'agree';
-      return [{ turn: idx, quote: invented ? `${quote.slice(0, 12)} (${cue.seed})` : quote, opinion: quote, polarity, class: pick(['belief', 'norm', 'custom'], cue.seed, idx) }];
+      const polarity =
+        level.name === 'middle' ? 'middle' : level.name.endsWith('disagree') ? 'disagree' : 'agree';
+      return [
+        {
+          turn: idx,
+          quote: invented ? `${quote.slice(0, 12)} (${cue.seed})` : quote,
+          opinion: quote,
+          polarity,
+          class: pick(['belief', 'norm', 'custom'], cue.seed, idx),
+        },
+      ];
     });
     return JSON.stringify({ opinions });
   },
@@ -92,7 +118,9 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
       const luck = rewritten ? 1 : uniform(cue.seed, text, at);
       if (luck < faulty.contradict) return 'contradict';
       if (luck < faulty.contradict + faulty.irrelevant) return 'irrelevant';
-      return polarityOf(agreementOf[level.name]) === polarityOf(cue.agreements[at] as number) ? 'entail' : 'contradict';
+      return polarityOf(agreementOf[level.name]) === polarityOf(cue.agreements[at] as number)
+        ? 'entail'
+        : 'contradict';
     });
     return JSON.stringify({ verdicts: verdicts.map((verdict, at) => ({ opinion: at + 1, verdict })) });
   },
@@ -100,7 +128,10 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
     const rewrites = cue.opinions.map((_, at) => {
       const seed = `${cue.seed} rewrite ${at}`;
       const sentence = opinionSentence(cue.language, cue.statement, cue.agreements[at] as number, seed);
-      return { opinion: at + 1, text: `${sentence} ${reasonsFor(phrasesIn(cue.language), cue.theme, seed, '')[0] ?? ''}` };
+      return {
+        opinion: at + 1,
+        text: `${sentence} ${reasonsFor(phrasesIn(cue.language), cue.theme, seed, '')[0] ?? ''}`,
+      };
     });
     return JSON.stringify({ rewrites });
   },
@@ -110,7 +141,13 @@ function perform(cue: Rehearsal): string {
   return (plays[cue.kind] as Play<Rehearsal['kind']>)(cue as never);
 }
 
-const agreementOf: Record<Level, number> = { strong_agree: 1, agree: 0.7, middle: 0.5, disagree: 0.3, strong_disagree: 0 };
+const agreementOf: Record<Level, number> = {
+  strong_agree: 1,
+  agree: 0.7,
+  middle: 0.5,
+  disagree: 0.3,
+  strong_disagree: 0,
+};
 
 function levelOf(agreement: number): Level {
   if (agreement === 0.5) return 'middle';
@@ -123,14 +160,17 @@ const bare = (statement: string): string => statement.replace(/[.。।]$/u, '')
 function opinionSentence(language: string, statement: string, agreement: number, seed: string): string {
   const template = pick(phrasesIn(language).position[levelOf(agreement)], seed, 'position');
   const text = fill(template, { statement: bare(statement) });
-  return /[.。।!?]["”»」』]?$/u.test(text) ? text : `${text}${language === 'zh' ? '。' : language === 'bn' ? '।' : '.'}`;
+  return /[.。।!?]["”»」』]?$/u.test(text)
+    ? text
+    : `${text}${language === 'zh' ? '。' : language === 'bn' ? '।' : '.'}`;
 }
 
 /** Two different reasons, the first telling the opinion from others of its level. */
 function reasonsFor(phrases: Phrases, theme: string, seed: string, country: string): string[] {
   const bank = phrases.reasons[theme] ?? Object.values(phrases.reasons).flat();
   const first = Math.floor(uniform(seed, 'reason') * bank.length);
-  const second = (first + 1 + Math.floor(uniform(seed, 'second reason') * Math.max(1, bank.length - 1))) % bank.length;
+  const second =
+    (first + 1 + Math.floor(uniform(seed, 'second reason') * Math.max(1, bank.length - 1))) % bank.length;
   return [...new Set([first, second])].map((at) => (bank[at] as string).replaceAll('{{country}}', country));
 }
 

@@ -1,6 +1,10 @@
 const secretNames = /(_|^)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD)$/i;
 const urlNames = /(_|^)(URL|URI|DSN|ENDPOINT)$/i;
-const shapes = [/\bsk-[A-Za-z0-9_-]{12,}/g, /\b(Bearer\s+)[A-Za-z0-9._~+/=-]{8,}/gi, /\b(\w+:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g];
+const shapes = [
+  /\bsk-[A-Za-z0-9_-]{12,}/g,
+  /\b(Bearer\s+)[A-Za-z0-9._~+/=-]{8,}/gi,
+  /\b(\w+:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g,
+];
 
 /** The secret values that this process knows of: keys in the environment, and passwords inside URLs there. */
 function knownSecrets(): string[] {
@@ -36,6 +40,7 @@ export function redact(text: string): string {
   known ??= knownSecrets();
   let clean = text;
   for (const secret of known) if (clean.includes(secret)) clean = clean.split(secret).join('[secret]');
-  for (const shape of shapes) clean = clean.replace(shape, (_, lead?: string) => `${typeof lead === 'string' ? lead : ''}[secret]`);
+  for (const shape of shapes)
+    clean = clean.replace(shape, (_, lead?: string) => `${typeof lead === 'string' ? lead : ''}[secret]`);
   return clean;
 }

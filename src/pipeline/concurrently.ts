@@ -1,6 +1,12 @@
 /** Works on the items of a sequence, at most n at a time; the first error stops the taking of further items and is thrown when those under way have ended. */
-export async function concurrently<T>(items: AsyncIterable<T> | Iterable<T>, n: number, work: (item: T) => Promise<void>): Promise<void> {
-  const source = (Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()) as AsyncIterator<T>;
+export async function concurrently<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  n: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const source = (
+    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+  ) as AsyncIterator<T>;
   let failure: { error: unknown } | undefined;
   const worker = async (): Promise<void> => {
     while (!failure) {

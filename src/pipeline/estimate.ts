@@ -35,7 +35,11 @@ const SENTENCE = 22;
  * Steps one dialogue of each kind (arm, language, topic's protocol length) with replies of a low and a high length, and
  * multiplies. High: every turn as long as it may be and a tenth asked for again, every dialogue rewritten.
  */
-export function estimate(prepared: Prepared, modelFor: (role: ChatRole) => ChatModel, seed: number): Estimate {
+export function estimate(
+  prepared: Prepared,
+  modelFor: (role: ChatRole) => ChatModel,
+  seed: number,
+): Estimate {
   const { scenario } = prepared.props;
   const props = { ...prepared.props, seed };
   const planned = [...planDialogues({ ...prepared.plan, runId: '', seed })];
@@ -45,10 +49,26 @@ export function estimate(prepared: Prepared, modelFor: (role: ChatRole) => ChatM
     if (!first) continue;
     const dialogue = buildDialogue(props, { ...first.row, attempt: 0 }, first.seats);
     const spoken = Math.min(scenario.max_tokens.turn, scenario.sentences * SENTENCE);
-    sums.low.push(...times([...talk(dialogue, Math.ceil(spoken * 0.6)), ...refinement(dialogue, scenario.max_tokens, false)], 1 + others.length));
-    sums.high.push(...times([...again(talk(dialogue, Math.min(scenario.max_tokens.turn, spoken * 2))), ...refinement(dialogue, scenario.max_tokens, true)], 1 + others.length));
+    sums.low.push(
+      ...times(
+        [...talk(dialogue, Math.ceil(spoken * 0.6)), ...refinement(dialogue, scenario.max_tokens, false)],
+        1 + others.length,
+      ),
+    );
+    sums.high.push(
+      ...times(
+        [
+          ...again(talk(dialogue, Math.min(scenario.max_tokens.turn, spoken * 2))),
+          ...refinement(dialogue, scenario.max_tokens, true),
+        ],
+        1 + others.length,
+      ),
+    );
   }
-  const range = (of: (part: Part) => number): Range => ({ low: Math.round(total(sums.low, of)), high: Math.round(total(sums.high, of)) });
+  const range = (of: (part: Part) => number): Range => ({
+    low: Math.round(total(sums.low, of)),
+    high: Math.round(total(sums.high, of)),
+  });
   const costs = (parts: Part[]): number | null => {
     let sum = 0;
     for (const { role, usage } of parts) {
@@ -67,10 +87,15 @@ export function estimate(prepared: Prepared, modelFor: (role: ChatRole) => ChatM
   };
 }
 
-const total = (parts: readonly Part[], of: (part: Part) => number): number => parts.reduce((sum, part) => sum + of(part), 0);
+const total = (parts: readonly Part[], of: (part: Part) => number): number =>
+  parts.reduce((sum, part) => sum + of(part), 0);
 
 const times = (parts: readonly Part[], n: number): Part[] =>
-  parts.map(({ role, calls, usage }) => ({ role, calls: calls * n, usage: { input: usage.input * n, cachedInput: 0, output: usage.output * n } }));
+  parts.map(({ role, calls, usage }) => ({
+    role,
+    calls: calls * n,
+    usage: { input: usage.input * n, cachedInput: 0, output: usage.output * n },
+  }));
 
 const again = (parts: readonly Part[]): Part[] => times(parts, 1.1);
 
@@ -82,12 +107,20 @@ function talk(dialogue: Dialogue, tokens: number): Part[] {
     const asked = next(dialogue, turns, []);
     if (asked.kind !== 'request') return parts;
     const { role, request } = asked.request;
-    parts.push({ role, calls: 1, usage: { input: roughTokens(request) * 0.6, cachedInput: 0, output: tokens } });
+    parts.push({
+      role,
+      calls: 1,
+      usage: { input: roughTokens(request) * 0.6, cachedInput: 0, output: tokens },
+    });
     // Words that no check takes for a copy or another language.
     const filler = `${turns.length} ${'word '.repeat(Math.ceil((tokens * 4) / 5))}`;
-    const text = request.schema ? JSON.stringify({ answer: dialogue.participants[0]?.scale?.options[0]?.code, reason: filler }) : filler;
+    const text = request.schema
+      ? JSON.stringify({ answer: dialogue.participants[0]?.scale?.options[0]?.code, reason: filler })
+      : filler;
     const reply: StepReply = { callId: '', status: 'ok', text };
-    const said = next({ ...dialogue, language: 'en', limits: { ...dialogue.limits, retries: 0 } }, turns, [reply]);
+    const said = next({ ...dialogue, language: 'en', limits: { ...dialogue.limits, retries: 0 } }, turns, [
+      reply,
+    ]);
     if (said.kind !== 'turn') return parts;
     turns.push({ ...said.turn, flags: [] });
   }
@@ -99,7 +132,20 @@ function refinement(dialogue: Dialogue, limits: { extract: number }, high: boole
   const turns = Math.ceil((dialogue.turnCount * harvested) / dialogue.participants.length);
   const opinions = turns * (high ? 2 : 1);
   const transcript = dialogue.turnCount * dialogue.limits.sentences * SENTENCE;
-  const one = (role: ChatRole, input: number, output: number): Part => ({ role, calls: 1, usage: { input, cachedInput: 0, output } });
-  const parts = [one('extractor', transcript + 400, Math.min(limits.extract, opinions * 70)), one('verifier', 200 + opinions * 45, 20 + opinions * 15)];
-  return high ? [...parts, one('extractor', 200 + opinions * 45, opinions * 50), one('verifier', 200 + opinions * 45, opinions * 15)] : parts;
+  const one = (role: ChatRole, input: number, output: number): Part => ({
+    role,
+    calls: 1,
+    usage: { input, cachedInput: 0, output },
+  });
+  const parts = [
+    one('extractor', transcript + 400, Math.min(limits.extract, opinions * 70)),
+    one('verifier', 200 + opinions * 45, 20 + opinions * 15),
+  ];
+  return high
+    ? [
+        ...parts,
+        one('extractor', 200 + opinions * 45, opinions * 50),
+        one('verifier', 200 + opinions * 45, opinions * 15),
+      ]
+    : parts;
 }

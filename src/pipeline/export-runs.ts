@@ -3,13 +3,29 @@ import { UserError } from '../errors.ts';
 import { card } from '../export/card.ts';
 import { openExportFolder, type ExportFolder } from '../export/folder.ts';
 import { formats } from '../export/formats.ts';
-import { notFor, personaNotice, surveyCitation, surveyNotice, type ExportedCulture, type ExportedRun, type Manifest } from '../export/manifest.ts';
+import {
+  notFor,
+  personaNotice,
+  surveyCitation,
+  surveyNotice,
+  type ExportedCulture,
+  type ExportedRun,
+  type Manifest,
+} from '../export/manifest.ts';
 import { renderSample, type Sample } from '../export/sample.ts';
 import { testTopics } from '../export/split.ts';
 import { groupBy } from '../group-by.ts';
 import { shortId } from '../ids.ts';
 import { promptRefs, type RunRow } from '../store/runs.ts';
-import { acceptedOpinions, funnel, omissionsIn, saveSamples, withdrawSamples, type AcceptedRow, type SampleRow } from '../store/samples.ts';
+import {
+  acceptedOpinions,
+  funnel,
+  omissionsIn,
+  saveSamples,
+  withdrawSamples,
+  type AcceptedRow,
+  type SampleRow,
+} from '../store/samples.ts';
 import type { Store } from '../store/store.ts';
 import { storedSurvey } from '../store/survey.ts';
 import { countryName, loadTexts, statementIn, type SurveyTexts } from '../survey/texts.ts';
@@ -56,7 +72,8 @@ interface Tally {
 /** Writes OUT/NAME (or OUT/RUN): one file a culture and one for all, train and test apart, rows.csv, manifest and card. */
 export async function exportRuns(input: ExportInput): Promise<Exported> {
   const { store, runs, out } = input;
-  if (runs.length > 1 && !input.name) throw new UserError('Several runs need a name for their common folder.', { mend: 'Add --name NAME.' });
+  if (runs.length > 1 && !input.name)
+    throw new UserError('Several runs need a name for their common folder.', { mend: 'Add --name NAME.' });
   const name = input.name ?? (runs[0] as RunRow).id;
   const sources = runs.map((run) => {
     const config = JSON.parse(run.config) as RunConfig;
@@ -64,8 +81,17 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
   });
   const { survey, statements } = await storedSurvey(store);
   const topicIds = [...new Set(sources.flatMap(({ config }) => config.topics))];
-  const test = testTopics(topicIds, Math.max(...sources.map(({ config }) => config.scenario.export.test_share)));
-  const tally: Tally = { byCulture: new Map(), rewritten: 0, scripted: 0, scriptedLeftOut: 0, statuses: new Set() };
+  const test = testTopics(
+    topicIds,
+    Math.max(...sources.map(({ config }) => config.scenario.export.test_share)),
+  );
+  const tally: Tally = {
+    byCulture: new Map(),
+    rewritten: 0,
+    scripted: 0,
+    scriptedLeftOut: 0,
+    statuses: new Set(),
+  };
   const folder = openExportFolder(out, name);
   try {
     await folder.line('rows.csv', columns.join(','), false);
@@ -82,7 +108,9 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
       rows: [...tally.byCulture.values()].reduce((sum, { train, test: tested }) => sum + train + tested, 0),
       scriptedLeftOut: tally.scriptedLeftOut,
       files: files.map((path) => join(target, path)),
-      empty: rest.cultures.flatMap(({ culture, no_rows }) => (no_rows === null ? [] : [{ culture, reason: no_rows }])),
+      empty: rest.cultures.flatMap(({ culture, no_rows }) =>
+        no_rows === null ? [] : [{ culture, reason: no_rows }],
+      ),
     };
   } catch (error) {
     await folder.discard();
@@ -96,7 +124,13 @@ interface Words {
   test: ReadonlySet<string>;
 }
 
-async function exportRun(store: Store, folder: ExportFolder, source: Source, words: Words, tally: Tally): Promise<void> {
+async function exportRun(
+  store: Store,
+  folder: ExportFolder,
+  source: Source,
+  words: Words,
+  tally: Tally,
+): Promise<void> {
   const { run, config, includeScripted } = source;
   const texts = new Map<string, SurveyTexts>();
   await withdrawSamples(store, run.id);
@@ -111,7 +145,17 @@ async function exportRun(store: Store, folder: ExportFolder, source: Source, wor
     const sample = sampleOf(row, source, words, texts.get(language) as SurveyTexts);
     await writeSample(folder, config.scenario.export.formats, sample);
     count(tally, sample);
-    page.push({ id: sample.id, run_id: run.id, opinion_id: sample.opinionId, kind: sample.kind, culture: sample.culture, language, split: sample.split, status: sample.status, tokens: null });
+    page.push({
+      id: sample.id,
+      run_id: run.id,
+      opinion_id: sample.opinionId,
+      kind: sample.kind,
+      culture: sample.culture,
+      language,
+      split: sample.split,
+      status: sample.status,
+      tokens: null,
+    });
     if (page.length === 1000) {
       await saveSamples(store, page);
       page = [];
@@ -126,8 +170,15 @@ function textsFrom({ survey, statements }: Words, language: string): SurveyTexts
   return { ...texts, statements: new Map([...texts.statements, ...(statements.get(language) ?? [])]) };
 }
 
-function sampleOf(row: AcceptedRow, { run, config }: Source, { survey, test }: Words, texts: SurveyTexts): Sample {
-  const country = config.cultures.flatMap(({ countries }) => countries).find(({ code }) => code === row.country);
+function sampleOf(
+  row: AcceptedRow,
+  { run, config }: Source,
+  { survey, test }: Words,
+  texts: SurveyTexts,
+): Sample {
+  const country = config.cultures
+    .flatMap(({ countries }) => countries)
+    .find(({ code }) => code === row.country);
   const topic = survey.topics.get(row.topicId) as Topic;
   const scale = row.scale === null ? undefined : survey.scales.get(row.scale);
   const key = shortId('sample', 'opinion', row.key);
@@ -155,17 +206,64 @@ function sampleOf(row: AcceptedRow, { run, config }: Source, { survey, test }: W
   );
 }
 
-const columns = ['file', 'line', 'sample_id', 'opinion_id', 'dialogue_id', 'run_id', 'culture', 'country', 'language', 'topic', 'answer_code', 'status', 'rewritten', 'scripted'];
+const columns = [
+  'file',
+  'line',
+  'sample_id',
+  'opinion_id',
+  'dialogue_id',
+  'run_id',
+  'culture',
+  'country',
+  'language',
+  'topic',
+  'answer_code',
+  'status',
+  'rewritten',
+  'scripted',
+];
 
-async function writeSample(folder: ExportFolder, names: readonly (keyof typeof formats)[], sample: Sample): Promise<void> {
+async function writeSample(
+  folder: ExportFolder,
+  names: readonly (keyof typeof formats)[],
+  sample: Sample,
+): Promise<void> {
   for (const name of names) {
     const { extension, line } = formats[name];
     const text = line(sample);
     for (const part of [sample.culture, 'all']) {
       const path = `${name}/${sample.split}/${part}.${extension}`;
       await folder.line(path, text);
-      const { id, opinionId, dialogueId, runId, culture, country, language, topicId, stance, status, rewritten, scripted } = sample;
-      const cells = [path, folder.lines(path), id, opinionId, dialogueId, runId, culture, country, language, topicId, stance?.code ?? '', status, rewritten, scripted];
+      const {
+        id,
+        opinionId,
+        dialogueId,
+        runId,
+        culture,
+        country,
+        language,
+        topicId,
+        stance,
+        status,
+        rewritten,
+        scripted,
+      } = sample;
+      const cells = [
+        path,
+        folder.lines(path),
+        id,
+        opinionId,
+        dialogueId,
+        runId,
+        culture,
+        country,
+        language,
+        topicId,
+        stance?.code ?? '',
+        status,
+        rewritten,
+        scripted,
+      ];
       await folder.line('rows.csv', cells.join(','));
     }
   }
@@ -180,7 +278,13 @@ function count(tally: Tally, sample: Sample): void {
   if (sample.scripted) tally.scripted += 1;
 }
 
-async function manifestParts(store: Store, sources: readonly Source[], survey: Survey, topicIds: readonly string[], tally: Tally): Promise<Omit<Manifest, 'name' | 'test_topics' | 'files'>> {
+async function manifestParts(
+  store: Store,
+  sources: readonly Source[],
+  survey: Survey,
+  topicIds: readonly string[],
+  tally: Tally,
+): Promise<Omit<Manifest, 'name' | 'test_topics' | 'files'>> {
   const cultures = await culturesOf(store, sources, tally);
   const omissions = (await Promise.all(sources.map(({ run }) => omissionsIn(store, run.id)))).flat();
   return {
@@ -195,9 +299,14 @@ async function manifestParts(store: Store, sources: readonly Source[], survey: S
     cultures,
     topics: topicIds.flatMap((id) => {
       const topic = survey.topics.get(id);
-      return topic ? [{ id, survey: topic.survey, statement: topic.statement, stances: topic.scale !== null }] : [];
+      return topic
+        ? [{ id, survey: topic.survey, statement: topic.statement, stances: topic.scale !== null }]
+        : [];
     }),
-    left_out: { no_answers: omissions.map(({ culture, topic_id: topic, reason }) => ({ culture, topic, reason })), scripted_rows: tally.scriptedLeftOut },
+    left_out: {
+      no_answers: omissions.map(({ culture, topic_id: topic, reason }) => ({ culture, topic, reason })),
+      scripted_rows: tally.scriptedLeftOut,
+    },
     missing_above_20_percent: missingCells(survey, topicIds, cultures),
     survey: { notice: surveyNotice, citation: surveyCitation },
     personas: personaNotice,
@@ -209,9 +318,14 @@ function verificationText(statuses: ReadonlySet<Sample['status']>): string {
   const parts: string[] = [];
   if (statuses.size === 0) parts.push('There are no rows.');
   if (statuses.has('unverified')) {
-    parts.push('The rows are **unverified**: the model that judged whether an opinion agrees with the persona\'s answer was never calibrated against labelled examples, so nobody knows how often it is right.');
+    parts.push(
+      "The rows are **unverified**: the model that judged whether an opinion agrees with the persona's answer was never calibrated against labelled examples, so nobody knows how often it is right.",
+    );
   }
-  if (statuses.has('no-stance')) parts.push('Rows with status `no-stance` are about topics that no survey figures exist for: no fidelity to any culture is claimed.');
+  if (statuses.has('no-stance'))
+    parts.push(
+      'Rows with status `no-stance` are about topics that no survey figures exist for: no fidelity to any culture is claimed.',
+    );
   return parts.join(' ');
 }
 
@@ -224,12 +338,21 @@ async function exportedRun(store: Store, { run, config }: Source): Promise<Expor
     created_at: new Date(run.created_at).toISOString(),
     scripted: run.scripted === 1,
     config: config.scenario,
-    models: Object.fromEntries(Object.entries(models).map(([role, { provider, model, scripted }]) => [role, { provider, model, scripted }])),
+    models: Object.fromEntries(
+      Object.entries(models).map(([role, { provider, model, scripted }]) => [
+        role,
+        { provider, model, scripted },
+      ]),
+    ),
     prompts: await promptRefs(store, run.id),
   };
 }
 
-async function culturesOf(store: Store, sources: readonly Source[], tally: Tally): Promise<ExportedCulture[]> {
+async function culturesOf(
+  store: Store,
+  sources: readonly Source[],
+  tally: Tally,
+): Promise<ExportedCulture[]> {
   const ended = (await Promise.all(sources.map(({ run }) => funnel(store, run.id)))).flat();
   const byId = groupBy(
     sources.flatMap(({ config }) => config.cultures),
@@ -243,21 +366,38 @@ async function culturesOf(store: Store, sources: readonly Source[], tally: Tally
       const end = row.status === 'accepted' ? 'accepted' : (row.reason ?? row.status);
       own[end] = (own[end] ?? 0) + row.opinions;
     }
-    return { culture: id, countries: countries.map(({ code, weight }) => ({ code, weight })), weights_source, train, test, no_rows: train + test > 0 ? null : whyNone(own, tally), funnel: own };
+    return {
+      culture: id,
+      countries: countries.map(({ code, weight }) => ({ code, weight })),
+      weights_source,
+      train,
+      test,
+      no_rows: train + test > 0 ? null : whyNone(own, tally),
+      funnel: own,
+    };
   });
 }
 
 function whyNone(funnelOf: Record<string, number>, tally: Tally): string {
   const { accepted = 0, ...dropped } = funnelOf;
-  if (accepted > 0 && tally.scriptedLeftOut > 0) return 'all of its opinions were made by the scripted rehearsal model, which exports leave out unless told otherwise (--include-scripted)';
+  if (accepted > 0 && tally.scriptedLeftOut > 0)
+    return 'all of its opinions were made by the scripted rehearsal model, which exports leave out unless told otherwise (--include-scripted)';
   const reasons = Object.entries(dropped).map(([reason, n]) => `${n} ${reason}`);
-  return reasons.length > 0 ? `all opinions were dropped: ${reasons.join(', ')}` : 'no opinion was voiced, or no dialogue could be held';
+  return reasons.length > 0
+    ? `all opinions were dropped: ${reasons.join(', ')}`
+    : 'no opinion was voiced, or no dialogue could be held';
 }
 
-function missingCells(survey: Survey, topicIds: readonly string[], cultures: readonly ExportedCulture[]): Manifest['missing_above_20_percent'] {
+function missingCells(
+  survey: Survey,
+  topicIds: readonly string[],
+  cultures: readonly ExportedCulture[],
+): Manifest['missing_above_20_percent'] {
   const countries = new Set(cultures.flatMap((culture) => culture.countries.map(({ code }) => code)));
   return [...survey.cells.values()].flatMap(({ topicId, country, validN, missingN }) => {
     const share = missingN / (validN + missingN);
-    return validN > 0 && share > 0.2 && countries.has(country) && topicIds.includes(topicId) ? [{ topic: topicId, country, missing_share: share }] : [];
+    return validN > 0 && share > 0.2 && countries.has(country) && topicIds.includes(topicId)
+      ? [{ topic: topicId, country, missing_share: share }]
+      : [];
   });
 }

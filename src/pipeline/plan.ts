@@ -26,10 +26,22 @@ export interface Omission {
 }
 
 /** The cells that have no answers: no stance is invented for them. */
-export function omissionsOf({ survey, cultures, topics }: Pick<PlanInput, 'survey' | 'cultures' | 'topics'>): Omission[] {
+export function omissionsOf({
+  survey,
+  cultures,
+  topics,
+}: Pick<PlanInput, 'survey' | 'cultures' | 'topics'>): Omission[] {
   return cultures.flatMap((culture) =>
     topics.flatMap((topic) =>
-      askedIn(survey, culture, topic) ? [] : [{ culture: culture.id, topicId: topic.id, reason: `nobody was asked ${topic.id} in ${culture.countries.map(({ code }) => code).join(', ')}` }],
+      askedIn(survey, culture, topic)
+        ? []
+        : [
+            {
+              culture: culture.id,
+              topicId: topic.id,
+              reason: `nobody was asked ${topic.id} in ${culture.countries.map(({ code }) => code).join(', ')}`,
+            },
+          ],
     ),
   );
 }
@@ -41,7 +53,9 @@ function askedIn(survey: Survey, culture: Culture, topic: Topic): boolean {
 /** All dialogues of the first round, arm by arm and topic by topic; the same input gives the same dialogues. */
 export function* planDialogues(input: PlanInput): Generator<PlannedDialogue> {
   const { scenario } = input;
-  for (const arm of scenario.arms ?? [{ name: 'main', protocol: scenario.protocol, pairing: scenario.pairing, turns: scenario.turns }]) {
+  for (const arm of scenario.arms ?? [
+    { name: 'main', protocol: scenario.protocol, pairing: scenario.pairing, turns: scenario.turns },
+  ]) {
     for (const topic of input.topics) {
       const cultures = input.cultures.filter((culture) => askedIn(input.survey, culture, topic));
       if (arm.protocol === 'panel') yield* panels(input, arm, topic, cultures);
@@ -62,36 +76,59 @@ export function countDialogues(input: PlanInput): number {
 type Seat = PlannedDialogue['seats'][number];
 const delegate = (persona: Persona): Seat => ({ role: 'delegate', persona });
 
-function* acrossCultures(input: PlanInput, arm: Arm, topic: Topic, cultures: readonly Culture[]): Generator<PlannedDialogue> {
+function* acrossCultures(
+  input: PlanInput,
+  arm: Arm,
+  topic: Topic,
+  cultures: readonly Culture[],
+): Generator<PlannedDialogue> {
   const n = input.scenario.dialogues_per_cell;
   const openers = mainContacts(input, arm, topic, cultures);
   for (const culture of cultures) {
     const delegates = draw(input, arm, topic, culture, 'delegate', n, languageOf(input, culture));
     for (const [ordinal, persona] of delegates.entries()) {
       const opener = openers(culture);
-      yield dialogue(input, arm, topic, culture.id, languageOf(input, culture), ordinal, [{ role: 'main_contact', persona: opener }, delegate(persona)]);
+      yield dialogue(input, arm, topic, culture.id, languageOf(input, culture), ordinal, [
+        { role: 'main_contact', persona: opener },
+        delegate(persona),
+      ]);
     }
   }
 }
 
 /** Main contacts for all dialogues on a topic, drawn together so that their answers too are spread as the survey's. */
-function mainContacts(input: PlanInput, arm: Arm, topic: Topic, cultures: readonly Culture[]): (delegates: Culture) => Persona {
+function mainContacts(
+  input: PlanInput,
+  arm: Arm,
+  topic: Topic,
+  cultures: readonly Culture[],
+): (delegates: Culture) => Persona {
   const hosts = new Map<string, Persona[]>();
-  const hostOf = (culture: Culture): Culture => (culture.id === input.mainContact.id ? input.mainContactInstead : input.mainContact);
+  const hostOf = (culture: Culture): Culture =>
+    culture.id === input.mainContact.id ? input.mainContactInstead : input.mainContact;
   for (const host of new Set(cultures.map(hostOf))) {
     const guests = cultures.filter((culture) => hostOf(culture) === host);
-    hosts.set(host.id, draw(input, arm, topic, host, 'main_contact', guests.length * input.scenario.dialogues_per_cell, 'en'));
+    hosts.set(
+      host.id,
+      draw(input, arm, topic, host, 'main_contact', guests.length * input.scenario.dialogues_per_cell, 'en'),
+    );
   }
   // Where the main contact's own country was not asked it has no stance.
   return (culture) => hosts.get(hostOf(culture).id)?.shift() as Persona;
 }
 
-function* withinCultures(input: PlanInput, arm: Arm, topic: Topic, cultures: readonly Culture[]): Generator<PlannedDialogue> {
+function* withinCultures(
+  input: PlanInput,
+  arm: Arm,
+  topic: Topic,
+  cultures: readonly Culture[],
+): Generator<PlannedDialogue> {
   const n = input.scenario.dialogues_per_cell;
   for (const culture of cultures) {
     const language = languageOf(input, culture);
     // A woman and a man, who opens in turn.
-    const gender = (k: number) => ((k + Math.floor(k / 2)) % 2 === 0 ? 'female' : 'male') as 'female' | 'male';
+    const gender = (k: number) =>
+      ((k + Math.floor(k / 2)) % 2 === 0 ? 'female' : 'male') as 'female' | 'male';
     const people = draw(input, arm, topic, culture, 'delegate', 2 * n, language, gender);
     for (let ordinal = 0; ordinal < n; ordinal += 1) {
       const pair = people.slice(2 * ordinal, 2 * ordinal + 2).map(delegate);
@@ -100,25 +137,41 @@ function* withinCultures(input: PlanInput, arm: Arm, topic: Topic, cultures: rea
   }
 }
 
-function* alone(input: PlanInput, arm: Arm, topic: Topic, cultures: readonly Culture[]): Generator<PlannedDialogue> {
+function* alone(
+  input: PlanInput,
+  arm: Arm,
+  topic: Topic,
+  cultures: readonly Culture[],
+): Generator<PlannedDialogue> {
   for (const culture of cultures) {
     const language = languageOf(input, culture);
     const people = draw(input, arm, topic, culture, 'delegate', input.scenario.dialogues_per_cell, language);
-    for (const [ordinal, persona] of people.entries()) yield dialogue(input, arm, topic, culture.id, language, ordinal, [delegate(persona)]);
+    for (const [ordinal, persona] of people.entries())
+      yield dialogue(input, arm, topic, culture.id, language, ordinal, [delegate(persona)]);
   }
 }
 
 /** Every culture takes part `dialogues_per_cell` times; who meets whom changes from one time to the next. */
-function* panels(input: PlanInput, arm: Arm, topic: Topic, cultures: readonly Culture[]): Generator<PlannedDialogue> {
+function* panels(
+  input: PlanInput,
+  arm: Arm,
+  topic: Topic,
+  cultures: readonly Culture[],
+): Generator<PlannedDialogue> {
   const { dialogues_per_cell: n, panel_size: size } = input.scenario;
   if (cultures.length < 3) return;
-  const people = new Map(cultures.map((culture) => [culture.id, draw(input, arm, topic, culture, 'delegate', n, 'en')]));
+  const people = new Map(
+    cultures.map((culture) => [culture.id, draw(input, arm, topic, culture, 'delegate', n, 'en')]),
+  );
   for (let time = 0; time < n; time += 1) {
     const order = shuffled(cultures, input.seed, arm.name, topic.id, 'panel', time);
     const tables = Math.max(1, Math.floor(order.length / size));
     for (let table = 0; table < tables; table += 1) {
       const seated = order.filter((_, at) => at % tables === table);
-      const seats: Seat[] = [{ role: 'moderator', persona: null }, ...seated.map((culture) => delegate(people.get(culture.id)?.[time] as Persona))];
+      const seats: Seat[] = [
+        { role: 'moderator', persona: null },
+        ...seated.map((culture) => delegate(people.get(culture.id)?.[time] as Persona)),
+      ];
       const names = seated.map(({ id }) => id).sort();
       yield dialogue(input, arm, topic, names.join('+'), 'en', time, seats);
     }
@@ -129,13 +182,53 @@ function languageOf({ scenario }: PlanInput, culture: Culture): string {
   return scenario.language === 'own' ? culture.language : 'en';
 }
 
-function draw(input: PlanInput, arm: Arm, topic: Topic, culture: Culture, role: string, n: number, language: string, gender?: (k: number) => 'female' | 'male'): Persona[] {
-  const plan = { runId: input.runId, seed: input.seed, culture, topic, group: `${arm.name} ${role} 0`, n, language, ...(gender ? { gender } : {}) };
-  return samplePersonas(input.survey, plan) ?? (samplePersonas(input.survey, { ...plan, topic: { ...topic, scale: null } }) as Persona[]);
+function draw(
+  input: PlanInput,
+  arm: Arm,
+  topic: Topic,
+  culture: Culture,
+  role: string,
+  n: number,
+  language: string,
+  gender?: (k: number) => 'female' | 'male',
+): Persona[] {
+  const plan = {
+    runId: input.runId,
+    seed: input.seed,
+    culture,
+    topic,
+    group: `${arm.name} ${role} 0`,
+    n,
+    language,
+    ...(gender ? { gender } : {}),
+  };
+  return (
+    samplePersonas(input.survey, plan) ??
+    (samplePersonas(input.survey, { ...plan, topic: { ...topic, scale: null } }) as Persona[])
+  );
 }
 
-function dialogue(input: PlanInput, arm: Arm, topic: Topic, cultures: string, language: string, ordinal: number, seats: readonly Seat[]): PlannedDialogue {
-  const key = shortId('dialogue', input.seed, arm.name, arm.protocol, arm.pairing, topic.id, cultures, language, 0, ordinal);
+function dialogue(
+  input: PlanInput,
+  arm: Arm,
+  topic: Topic,
+  cultures: string,
+  language: string,
+  ordinal: number,
+  seats: readonly Seat[],
+): PlannedDialogue {
+  const key = shortId(
+    'dialogue',
+    input.seed,
+    arm.name,
+    arm.protocol,
+    arm.pairing,
+    topic.id,
+    cultures,
+    language,
+    0,
+    ordinal,
+  );
   return {
     row: {
       id: shortId(input.runId, key),

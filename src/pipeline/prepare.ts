@@ -4,7 +4,13 @@ import type { Culture } from '../agents/types.ts';
 import { chatRoles, type ChatRole } from '../dialogue/types.ts';
 import { contentHash } from '../ids.ts';
 import type { ChatModel } from '../models/port.ts';
-import { defaultSpec, LocalUnavailable, openModel, type ModelContext, type OpenedModel } from '../models/resolve.ts';
+import {
+  defaultSpec,
+  LocalUnavailable,
+  openModel,
+  type ModelContext,
+  type OpenedModel,
+} from '../models/resolve.ts';
 import { loadSurvey } from '../survey/load.ts';
 import { selectTopics } from '../survey/select.ts';
 import { loadTexts, type SurveyTexts } from '../survey/texts.ts';
@@ -33,15 +39,29 @@ export function prepare(scenario: string, set: readonly string[] = []): Prepared
 export function prepareFrom(loaded: LoadedScenario, storedPrompts: ReadonlyMap<string, string>): Prepared {
   const { value: scenario } = loaded;
   const { survey, statements } = surveyFor(loaded);
-  const topics = selectTopics(survey, scenario.topics === 'all' ? ['all'] : scenario.topics, (word, message) =>
-    loaded.fault(['topics', Array.isArray(scenario.topics) ? scenario.topics.indexOf(word) : 0], message),
+  const topics = selectTopics(
+    survey,
+    scenario.topics === 'all' ? ['all'] : scenario.topics,
+    (word, message) =>
+      loaded.fault(['topics', Array.isArray(scenario.topics) ? scenario.topics.indexOf(word) : 0], message),
   );
   const cultures = culturesFor(loaded);
   const { culture, instead } = loadMainContact();
-  const plan = { scenario, survey, cultures, topics, mainContact: loadCulture(culture), mainContactInstead: loadCulture(instead) };
+  const plan = {
+    scenario,
+    survey,
+    cultures,
+    topics,
+    mainContact: loadCulture(culture),
+    mainContactInstead: loadCulture(instead),
+  };
   checkPlan(loaded, plan);
-  const languages = [...new Set(['en', ...(scenario.language === 'own' ? cultures.map(({ language }) => language) : [])])];
-  const texts = new Map(languages.map((language) => [language, withStatements(loadTexts(language, survey), statements)]));
+  const languages = [
+    ...new Set(['en', ...(scenario.language === 'own' ? cultures.map(({ language }) => language) : [])]),
+  ];
+  const texts = new Map(
+    languages.map((language) => [language, withStatements(loadTexts(language, survey), statements)]),
+  );
   const props: Props = {
     scenario,
     seed: 0,
@@ -62,7 +82,10 @@ export function prepareFrom(loaded: LoadedScenario, storedPrompts: ReadonlyMap<s
   return { loaded, config, props, plan };
 }
 
-function surveyFor({ value, folder }: LoadedScenario): { survey: Survey; statements: Map<string, Map<string, string>> } {
+function surveyFor({ value, folder }: LoadedScenario): {
+  survey: Survey;
+  statements: Map<string, Map<string, string>>;
+} {
   let survey = loadSurvey();
   const statements = new Map<string, Map<string, string>>();
   for (const file of value.topic_files) {
@@ -73,8 +96,13 @@ function surveyFor({ value, folder }: LoadedScenario): { survey: Survey; stateme
   return { survey, statements };
 }
 
-function withStatements(texts: SurveyTexts, own: ReadonlyMap<string, ReadonlyMap<string, string>>): SurveyTexts {
-  const added = [...own].flatMap(([id, words]) => (words.has(texts.language) ? [[id, words.get(texts.language) as string] as const] : []));
+function withStatements(
+  texts: SurveyTexts,
+  own: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): SurveyTexts {
+  const added = [...own].flatMap(([id, words]) =>
+    words.has(texts.language) ? [[id, words.get(texts.language) as string] as const] : [],
+  );
   return { ...texts, statements: new Map([...texts.statements, ...added]) };
 }
 
@@ -82,7 +110,8 @@ function culturesFor(loaded: LoadedScenario): Culture[] {
   const { cultures } = loaded.value;
   if (cultures === 'all') return cultureIds().map(loadCulture);
   return [...new Set(cultures)].map((id) => {
-    if (!cultureIds().includes(id)) throw loaded.fault(['cultures', cultures.indexOf(id)], unknownCulture(id));
+    if (!cultureIds().includes(id))
+      throw loaded.fault(['cultures', cultures.indexOf(id)], unknownCulture(id));
     return loadCulture(id);
   });
 }
@@ -99,13 +128,27 @@ function unknownCulture(id: string): string {
 function checkPlan(loaded: LoadedScenario, plan: Prepared['plan']): void {
   const { scenario, cultures, topics } = plan;
   const panel = armsOf(scenario).some(({ protocol }) => protocol === 'panel');
-  if (panel && cultures.length < 3) throw loaded.fault(['cultures'], 'a panel needs at least three cultures', 'Name more cultures, or choose another protocol.');
-  if (panel && scenario.language === 'own') throw loaded.fault(['language'], 'a panel of several cultures speaks English', 'Use `language: english`.');
+  if (panel && cultures.length < 3)
+    throw loaded.fault(
+      ['cultures'],
+      'a panel needs at least three cultures',
+      'Name more cultures, or choose another protocol.',
+    );
+  if (panel && scenario.language === 'own')
+    throw loaded.fault(
+      ['language'],
+      'a panel of several cultures speaks English',
+      'Use `language: english`.',
+    );
   if (countDialogues({ ...plan, runId: '', seed: 0 }) > 0) return;
   const reasons = omissionsOf(plan)
     .slice(0, 5)
     .map(({ reason }) => reason);
-  throw loaded.fault(['topics'], `no dialogue can be held about ${topics.map(({ id }) => id).join(', ')}: ${reasons.join('; ')}`, 'See `culturepark survey coverage` for the cells that have answers.');
+  throw loaded.fault(
+    ['topics'],
+    `no dialogue can be held about ${topics.map(({ id }) => id).join(', ')}: ${reasons.join('; ')}`,
+    'See `culturepark survey coverage` for the cells that have answers.',
+  );
 }
 
 export interface OpenedModels {
@@ -123,22 +166,38 @@ export interface ModelChoice {
 }
 
 /** The model names by role. `named` is false where the default was taken. */
-export function modelSpecs(scenario: Scenario, choice: ModelChoice, context: Pick<ModelContext, 'baseUrl' | 'apiKey'>): { specs: Map<ChatRole, string>; named: boolean } {
+export function modelSpecs(
+  scenario: Scenario,
+  choice: ModelChoice,
+  context: Pick<ModelContext, 'baseUrl' | 'apiKey'>,
+): { specs: Map<ChatRole, string>; named: boolean } {
   const setRoles = new Set(choice.set.flatMap((text) => /^models\.(\w+)=/.exec(text)?.[1] ?? []));
-  const forAll = choice.flag ?? (setRoles.has('default') ? scenario.models.default : (choice.environment ?? scenario.models.default));
+  const forAll =
+    choice.flag ??
+    (setRoles.has('default') ? scenario.models.default : (choice.environment ?? scenario.models.default));
   const overall = choice.flag ?? choice.environment;
   const specs = new Map(
     chatRoles.map((role) => {
       const own = scenario.models[role];
-      const spec = own !== undefined && (setRoles.has(role) || overall === undefined) ? own : (forAll ?? defaultSpec(context));
+      const spec =
+        own !== undefined && (setRoles.has(role) || overall === undefined)
+          ? own
+          : (forAll ?? defaultSpec(context));
       return [role, spec] as const;
     }),
   );
-  return { specs, named: forAll !== undefined || [...specs.values()].some((spec) => spec !== defaultSpec(context)) };
+  return {
+    specs,
+    named: forAll !== undefined || [...specs.values()].some((spec) => spec !== defaultSpec(context)),
+  };
 }
 
 /** Opens each model once. Where nobody named one and the local one can't be had, the scripted one speaks, and `fellBack` says so. */
-export async function openModels(specs: ReadonlyMap<ChatRole, string>, named: boolean, context: ModelContext): Promise<OpenedModels> {
+export async function openModels(
+  specs: ReadonlyMap<ChatRole, string>,
+  named: boolean,
+  context: ModelContext,
+): Promise<OpenedModels> {
   const bySpec = new Map<string, OpenedModel>();
   let fellBack = false;
   for (const spec of new Set(specs.values())) {
@@ -160,18 +219,43 @@ export async function openModels(specs: ReadonlyMap<ChatRole, string>, named: bo
 }
 
 /** Settings that change nothing in the rows. */
-const without: readonly (keyof Scenario)[] = ['concurrency', 'requests_per_minute', 'tokens_per_minute', 'max_calls', 'max_cost', 'description', 'models', 'export', 'seed'];
+const without: readonly (keyof Scenario)[] = [
+  'concurrency',
+  'requests_per_minute',
+  'tokens_per_minute',
+  'max_calls',
+  'max_cost',
+  'description',
+  'models',
+  'export',
+  'seed',
+];
 
 /**
  * What makes two runs the same: scenario, topics, cultures, prompts and models; not budget, concurrency, folders,
  * credentials or logging. A seed counts where somebody gave it.
  */
 export function fingerprintOf({ config, props, plan }: Prepared, models: RunModels): string {
-  const scenario = Object.fromEntries(Object.entries(config.scenario).filter(([key]) => !without.includes(key as keyof Scenario)));
-  const topics = plan.topics.map((topic: Topic) => [topic, [...props.survey.cells.values()].filter((cell) => cell.topicId === topic.id).map(({ country, counts }) => [country, counts])]);
+  const scenario = Object.fromEntries(
+    Object.entries(config.scenario).filter(([key]) => !without.includes(key as keyof Scenario)),
+  );
+  const topics = plan.topics.map((topic: Topic) => [
+    topic,
+    [...props.survey.cells.values()]
+      .filter((cell) => cell.topicId === topic.id)
+      .map(({ country, counts }) => [country, counts]),
+  ]);
   const spoken = Object.entries(models).map(([role, { provider, model }]) => [role, provider, model]);
   return contentHash(
     'run 1',
-    JSON.stringify([scenario, config.scenario.export, config.scenario.seed ?? null, config.cultures, topics, spoken.sort(), props.promptFiles.map(({ hash }) => hash)]),
+    JSON.stringify([
+      scenario,
+      config.scenario.export,
+      config.scenario.seed ?? null,
+      config.cultures,
+      topics,
+      spoken.sort(),
+      props.promptFiles.map(({ hash }) => hash),
+    ]),
   );
 }

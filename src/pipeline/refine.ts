@@ -41,7 +41,11 @@ export interface RefineInput {
   watch: (stage: StageName, done: number) => void;
 }
 
-type Open = (stage: StageName, settings: Record<string, unknown>, input: StageRun | null) => Promise<StageRun>;
+type Open = (
+  stage: StageName,
+  settings: Record<string, unknown>,
+  input: StageRun | null,
+) => Promise<StageRun>;
 
 /** Refines a run: extract and ground, verify, rewrite, verify the rewrites, deduplicate, select, decide. Stages that are done are left alone. */
 export async function refine(input: RefineInput): Promise<void> {
@@ -56,18 +60,29 @@ export async function refine(input: RefineInput): Promise<void> {
       settings,
       input: from?.id ?? null,
     });
-  const prompt = (name: 'extract' | 'verify' | 'rewrite'): string => contentHash(JSON.stringify(props.refinementPrompts[name]), props.refinementPrompts.opinion);
+  const prompt = (name: 'extract' | 'verify' | 'rewrite'): string =>
+    contentHash(JSON.stringify(props.refinementPrompts[name]), props.refinementPrompts.opinion);
   const model = (role: string): string => `${input.modelFor(role).provider} ${input.modelFor(role).model}`;
 
   const extract = await open('extract', { model: model('extractor'), prompt: prompt('extract') }, null);
   await overDialogues(input, extract, (scene) => extractStage(input, extract, scene));
   const verify = await open('verify', { model: model('verifier'), prompt: prompt('verify') }, extract);
   await overDialogues(input, verify, (scene) => verifyStage(input, verify, extract, scene));
-  const rewrite = await open('rewrite', { model: model('extractor'), prompt: prompt('rewrite'), on: refinement.rewrite }, verify);
-  if (refinement.rewrite) await overDialogues(input, rewrite, (scene) => rewriteStage(input, { extract, verify, rewrite }, scene));
+  const rewrite = await open(
+    'rewrite',
+    { model: model('extractor'), prompt: prompt('rewrite'), on: refinement.rewrite },
+    verify,
+  );
+  if (refinement.rewrite)
+    await overDialogues(input, rewrite, (scene) => rewriteStage(input, { extract, verify, rewrite }, scene));
   const again = await open('verify_rewrite', { model: model('verifier'), prompt: prompt('verify') }, rewrite);
-  if (refinement.rewrite) await overDialogues(input, again, (scene) => verifyStage(input, again, rewrite, scene));
-  await decideAll(input, open, { made: [extract.id, rewrite.id], judged: [verify.id, again.id], last: again });
+  if (refinement.rewrite)
+    await overDialogues(input, again, (scene) => verifyStage(input, again, rewrite, scene));
+  await decideAll(input, open, {
+    made: [extract.id, rewrite.id],
+    judged: [verify.id, again.id],
+    last: again,
+  });
 }
 
 /** What a stage makes of a dialogue: the request that it needs (null: none), and the rows that it makes of the reply. */
@@ -77,26 +92,45 @@ interface Work {
   save(trx: Trx, reply: { text: string; callId: string; model: string }): Promise<void>;
 }
 
-async function overDialogues(input: RefineInput, stage: StageRun, work: (scene: Scene) => Promise<Work>): Promise<void> {
+async function overDialogues(
+  input: RefineInput,
+  stage: StageRun,
+  work: (scene: Scene) => Promise<Work>,
+): Promise<void> {
   if (stage.status === 'finished') return;
   const { store, caller, props, runId } = input;
   let done = 0;
-  await concurrently(dialogueRows(store.read, runId, ['finished', 'flagged']), props.scenario.concurrency, async (row) => {
-    if (!(await isMarked(store.read, stage.id, row.id))) await oneDialogue(store, caller, stage, await sceneOf(input, row), work);
-    done += 1;
-    input.watch(stage.stage as StageName, done);
-  });
+  await concurrently(
+    dialogueRows(store.read, runId, ['finished', 'flagged']),
+    props.scenario.concurrency,
+    async (row) => {
+      if (!(await isMarked(store.read, stage.id, row.id)))
+        await oneDialogue(store, caller, stage, await sceneOf(input, row), work);
+      done += 1;
+      input.watch(stage.stage as StageName, done);
+    },
+  );
   await finishStage(store, stage.id);
 }
 
 async function sceneOf({ store, props }: RefineInput, row: DialogueRow): Promise<Scene> {
-  return { dialogue: await stageDialogue(store.read, props, row), turns: await turnsOf(store.read, row.id), prompts: props.refinementPrompts };
+  return {
+    dialogue: await stageDialogue(store.read, props, row),
+    turns: await turnsOf(store.read, row.id),
+    prompts: props.refinementPrompts,
+  };
 }
 
 /** How often an unusable reply is asked for again. */
 const TRIES = 2;
 
-async function oneDialogue(store: Store, caller: Caller, stage: StageRun, scene: Scene, work: (scene: Scene) => Promise<Work>): Promise<void> {
+async function oneDialogue(
+  store: Store,
+  caller: Caller,
+  stage: StageRun,
+  scene: Scene,
+  work: (scene: Scene) => Promise<Work>,
+): Promise<void> {
   const { role, request, save } = await work(scene);
   const { id, runId } = scene.dialogue;
   if (!request) {
@@ -110,7 +144,8 @@ async function oneDialogue(store: Store, caller: Caller, stage: StageRun, scene:
         await saveCalls(trx, runId, outcome.calls, outcome.uses);
         const usable = outcome.status === 'ok';
         if (usable) await save(trx, outcome);
-        if (usable || n === TRIES - 1) await markDialogue(trx, stage.id, id, usable ? null : `the reply was ${outcome.status}`);
+        if (usable || n === TRIES - 1)
+          await markDialogue(trx, stage.id, id, usable ? null : `the reply was ${outcome.status}`);
         return usable;
       }),
     );
@@ -122,60 +157,103 @@ async function extractStage({ props }: RefineInput, stage: StageRun, scene: Scen
   return {
     role: 'extractor',
     request: planExtract(scene, { maxTokens: props.scenario.max_tokens.extract }),
-    save: (trx, { text, callId }) => saveOpinions(trx, applyExtract(scene, text, { callId, stageRunId: stage.id, stageKey: stage.fingerprint })),
+    save: (trx, { text, callId }) =>
+      saveOpinions(
+        trx,
+        applyExtract(scene, text, { callId, stageRunId: stage.id, stageKey: stage.fingerprint }),
+      ),
   };
 }
 
-async function verifyStage({ store, props }: RefineInput, stage: StageRun, made: StageRun, scene: Scene): Promise<Work> {
+async function verifyStage(
+  { store, props }: RefineInput,
+  stage: StageRun,
+  made: StageRun,
+  scene: Scene,
+): Promise<Work> {
   const opinions = verifiable(scene, await opinionsOf(store.read, made.id, scene.dialogue.id));
   return {
     role: 'verifier',
     request: planVerify(scene, opinions, { maxTokens: props.scenario.max_tokens.verify }),
-    save: (trx, { text, callId, model }) => saveVerdicts(trx, applyVerify(opinions, text, { callId, model, stageRunId: stage.id })),
+    save: (trx, { text, callId, model }) =>
+      saveVerdicts(trx, applyVerify(opinions, text, { callId, model, stageRunId: stage.id })),
   };
 }
 
-async function rewriteStage({ store, props }: RefineInput, stages: { extract: StageRun; verify: StageRun; rewrite: StageRun }, scene: Scene): Promise<Work> {
+async function rewriteStage(
+  { store, props }: RefineInput,
+  stages: { extract: StageRun; verify: StageRun; rewrite: StageRun },
+  scene: Scene,
+): Promise<Work> {
   const { extract, verify, rewrite } = stages;
   const opinions = await opinionsOf(store.read, extract.id, scene.dialogue.id);
-  const verdicts = await verdictsOf(store.read, verify.id, opinions.map(({ id }) => id));
+  const verdicts = await verdictsOf(
+    store.read,
+    verify.id,
+    opinions.map(({ id }) => id),
+  );
   const contradictions = opinions.filter(({ id }) => verdicts.get(id) === 'contradict');
   return {
     role: 'extractor',
     request: planRewrite(scene, contradictions, { maxTokens: props.scenario.max_tokens.rewrite }),
-    save: (trx, { text, callId }) => saveOpinions(trx, applyRewrite(contradictions, text, { callId, stageRunId: rewrite.id, stageKey: rewrite.fingerprint })),
+    save: (trx, { text, callId }) =>
+      saveOpinions(
+        trx,
+        applyRewrite(contradictions, text, { callId, stageRunId: rewrite.id, stageKey: rewrite.fingerprint }),
+      ),
   };
 }
 
 /** Deduplicates and selects over the whole run, then writes every opinion's decision with its reason. */
-async function decideAll(input: RefineInput, open: Open, stages: { made: readonly string[]; judged: readonly string[]; last: StageRun }): Promise<void> {
+async function decideAll(
+  input: RefineInput,
+  open: Open,
+  stages: { made: readonly string[]; judged: readonly string[]; last: StageRun },
+): Promise<void> {
   const { store, props } = input;
   const { refinement } = props.scenario;
   const source = { made: stages.made, judged: stages.judged };
   const hasStance = (row: CandidateRow): boolean => row.stanceCode !== null;
-  const screening = (row: CandidateRow) => ({ verdict: row.verdict, hasStance: hasStance(row), includeRewritten: refinement.include_rewritten });
+  const screening = (row: CandidateRow) => ({
+    verdict: row.verdict,
+    hasStance: hasStance(row),
+    includeRewritten: refinement.include_rewritten,
+  });
 
   const passed: (Candidate & { topicId: string })[] = [];
-  for await (const page of candidates(store.read, source)) passed.push(...page.filter((row) => !screen(row, screening(row))));
-  const deduplication = await open('deduplicate', { threshold: refinement.threshold, include_rewritten: refinement.include_rewritten }, stages.last);
+  for await (const page of candidates(store.read, source))
+    passed.push(...page.filter((row) => !screen(row, screening(row))));
+  const deduplication = await open(
+    'deduplicate',
+    { threshold: refinement.threshold, include_rewritten: refinement.include_rewritten },
+    stages.last,
+  );
   input.watch('deduplicate', passed.length);
   const clusters = deduplicate(passed, { threshold: refinement.threshold });
-  for (const page of pages(clusters, 300)) await store.write((trx) => saveClusters(trx, deduplication.id, page));
+  for (const page of pages(clusters, 300))
+    await store.write((trx) => saveClusters(trx, deduplication.id, page));
   await finishStage(store, deduplication.id);
 
   const representatives = new Set(clusters.map(({ representative }) => representative));
   const members = new Set(passed.map(({ id }) => id));
   const selection = await open('select', { per_culture: refinement.per_culture ?? null }, deduplication);
-  const survivors = passed.filter(({ id }) => representatives.has(id)).map(({ id, key, culture, topicId }) => ({ opinionId: id, key, culture, topicId }));
+  const survivors = passed
+    .filter(({ id }) => representatives.has(id))
+    .map(({ id, key, culture, topicId }) => ({ opinionId: id, key, culture, topicId }));
   const selections = select(survivors, refinement.per_culture);
-  for (const page of pages(selections, 1000)) await store.write((trx) => saveSelections(trx, selection.id, page));
+  for (const page of pages(selections, 1000))
+    await store.write((trx) => saveSelections(trx, selection.id, page));
   await finishStage(store, selection.id);
   input.watch('select', selections.length);
 
   const selected = new Map(selections.map((row) => [row.opinionId, row.selected]));
   for await (const page of candidates(store.read, source)) {
     const decisions = page.map((row) => {
-      const facts: Facts = { ...screening(row), representative: members.has(row.id) ? representatives.has(row.id) : null, selected: selected.get(row.id) ?? null };
+      const facts: Facts = {
+        ...screening(row),
+        representative: members.has(row.id) ? representatives.has(row.id) : null,
+        selected: selected.get(row.id) ?? null,
+      };
       return { opinionId: row.id, ...decide(row, facts) };
     });
     for (const part of pages(decisions, 1000)) await store.write((trx) => saveDecisions(trx, part));

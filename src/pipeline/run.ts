@@ -10,14 +10,31 @@ import type { StageName } from '../refinement/types.ts';
 import { ledgerOf } from '../store/calls.ts';
 import { planFailedAgain, saveOmissions, savePlanned, type PlannedDialogue } from '../store/dialogues.ts';
 import { holdRun } from '../store/hold.ts';
-import { findRun, getRun, promptsOf, runFigures, saveRun, updateRun, type RunFigures, type RunRow } from '../store/runs.ts';
+import {
+  findRun,
+  getRun,
+  promptsOf,
+  runFigures,
+  saveRun,
+  updateRun,
+  type RunFigures,
+  type RunRow,
+} from '../store/runs.ts';
 import { indexRun } from '../store/search.ts';
 import type { Store } from '../store/store.ts';
 import { saveTopics } from '../store/survey.ts';
 import type { RunConfig, RunModels } from './config.ts';
 import { exportRuns } from './export-runs.ts';
 import { omissionsOf, planDialogues } from './plan.ts';
-import { fingerprintOf, modelSpecs, openModels, prepare, prepareFrom, type OpenedModels, type Prepared } from './prepare.ts';
+import {
+  fingerprintOf,
+  modelSpecs,
+  openModels,
+  prepare,
+  prepareFrom,
+  type OpenedModels,
+  type Prepared,
+} from './prepare.ts';
 import { refine } from './refine.ts';
 import { storedScenario } from './scenario.ts';
 import { isStop, simulate } from './simulate.ts';
@@ -26,7 +43,14 @@ import { isStop, simulate } from './simulate.ts';
 export interface RunWatch {
   say(line: string): void;
   fetching?(done: number, total: number | null): void;
-  started?(run: { id: string; continued: boolean; prepared: Prepared; models: RunModels; fellBack: boolean; byRole: ReadonlyMap<ChatRole, ChatModel> }): void;
+  started?(run: {
+    id: string;
+    continued: boolean;
+    prepared: Prepared;
+    models: RunModels;
+    fellBack: boolean;
+    byRole: ReadonlyMap<ChatRole, ChatModel>;
+  }): void;
   phase?(phase: string, total: number): void;
   call?(event: CallEvent): void;
   turn?(dialogue: Dialogue, turn: Turn): void;
@@ -82,13 +106,19 @@ export async function runScenario(setting: RunSetting, asked: NewRun): Promise<R
   const set = [...(asked.set ?? []), ...(asked.seed === undefined ? [] : [`seed=${asked.seed}`])];
   const prepared = prepare(asked.scenario, set);
   const { scenario } = prepared.props;
-  const { specs, named } = modelSpecs(scenario, { flag: asked.modelFlag, environment: asked.modelEnvironment, set }, setting.model);
+  const { specs, named } = modelSpecs(
+    scenario,
+    { flag: asked.modelFlag, environment: asked.modelEnvironment, set },
+    setting.model,
+  );
   const opened = await openModels(specs, named, contextOf(setting));
   try {
     const fingerprint = fingerprintOf(prepared, opened.models);
     const known = asked.fresh ? undefined : await findRun(setting.store, fingerprint);
-    if (known && known.status === 'finished' && !setting.retryFailed) return await leftAlone(setting.store, known);
-    const run = known ?? (await newRun(setting.store, prepared, opened, fingerprint, seedOf(asked, scenario.seed)));
+    if (known && known.status === 'finished' && !setting.retryFailed)
+      return await leftAlone(setting.store, known);
+    const run =
+      known ?? (await newRun(setting.store, prepared, opened, fingerprint, seedOf(asked, scenario.seed)));
     // A continued run keeps the prompts that it began with; equal by the fingerprint.
     return await execute(setting, prepared, opened, run, known !== undefined);
   } finally {
@@ -114,10 +144,17 @@ export async function resumeRun(setting: RunSetting, id: string | undefined): Pr
 }
 
 /** Refines a run again with other settings; calls and stages that are unchanged are not paid again. */
-export async function refineRun(setting: RunSetting, id: string | undefined, set: readonly string[]): Promise<RunFigures & { run_id: string }> {
+export async function refineRun(
+  setting: RunSetting,
+  id: string | undefined,
+  set: readonly string[],
+): Promise<RunFigures & { run_id: string }> {
   const { store, watch } = setting;
   const run = await getRun(store, id);
-  if (run.status !== 'finished') throw new UserError(`The run ${run.id} is not finished (${run.status}).`, { mend: `Finish it first: culturepark resume ${run.id}` });
+  if (run.status !== 'finished')
+    throw new UserError(`The run ${run.id} is not finished (${run.status}).`, {
+      mend: `Finish it first: culturepark resume ${run.id}`,
+    });
   const prepared = await storedRun(store, run, set);
   const opened = await storedModels(setting, run);
   const release = await holdRun(store, run.id);
@@ -146,7 +183,8 @@ async function storedModels(setting: RunSetting, run: RunRow): Promise<OpenedMod
   for (const role of chatRoles) {
     const { spec, baseUrl } = models[role] as RunModels[string];
     const key = `${spec} ${baseUrl}`;
-    if (!bySpec.has(key)) bySpec.set(key, (await openModel(spec, { ...context, baseUrl: baseUrl ?? context.baseUrl })).chat);
+    if (!bySpec.has(key))
+      bySpec.set(key, (await openModel(spec, { ...context, baseUrl: baseUrl ?? context.baseUrl })).chat);
     byRole.set(role, bySpec.get(key) as ChatModel);
   }
   return { byRole, models, fellBack: false };
@@ -163,7 +201,13 @@ export async function closeModels({ byRole }: OpenedModels): Promise<void> {
   for (const model of new Set(byRole.values())) await model.dispose?.();
 }
 
-async function newRun(store: Store, prepared: Prepared, opened: OpenedModels, fingerprint: string, seed: number): Promise<RunRow> {
+async function newRun(
+  store: Store,
+  prepared: Prepared,
+  opened: OpenedModels,
+  fingerprint: string,
+  seed: number,
+): Promise<RunRow> {
   const now = Date.now();
   const row: RunRow = {
     id: newRunId(),
@@ -189,21 +233,50 @@ async function newRun(store: Store, prepared: Prepared, opened: OpenedModels, fi
 
 async function leftAlone(store: Store, run: RunRow): Promise<RunResult> {
   const stored = JSON.parse(run.result ?? '{}') as Partial<RunResult>;
-  return { ...(await runFigures(store, run.id)), run_id: run.id, status: 'finished', stop_reason: null, message: null, mend: null, exports: stored.exports ?? [], seconds: 0, left_alone: true };
+  return {
+    ...(await runFigures(store, run.id)),
+    run_id: run.id,
+    status: 'finished',
+    stop_reason: null,
+    message: null,
+    mend: null,
+    exports: stored.exports ?? [],
+    seconds: 0,
+    left_alone: true,
+  };
 }
 
-async function execute(setting: RunSetting, prepared: Prepared, opened: OpenedModels, run: RunRow, continued: boolean): Promise<RunResult> {
+async function execute(
+  setting: RunSetting,
+  prepared: Prepared,
+  opened: OpenedModels,
+  run: RunRow,
+  continued: boolean,
+): Promise<RunResult> {
   const { store, watch } = setting;
   const started = performance.now();
   const release = await holdRun(store, run.id);
   let done = false;
   try {
     await updateRun(store, run.id, { status: 'running', stop_reason: null });
-    watch.started?.({ id: run.id, continued, prepared, models: opened.models, fellBack: opened.fellBack, byRole: opened.byRole });
+    watch.started?.({
+      id: run.id,
+      continued,
+      prepared,
+      models: opened.models,
+      fellBack: opened.fellBack,
+      byRole: opened.byRole,
+    });
     const caller = await callerFor(setting, prepared, opened, run);
     const end = await phases(setting, prepared, opened, run, caller);
     done = end.status === 'finished';
-    const result: RunResult = { ...(await runFigures(store, run.id)), run_id: run.id, ...end, seconds: Math.round((performance.now() - started) / 100) / 10, left_alone: false };
+    const result: RunResult = {
+      ...(await runFigures(store, run.id)),
+      run_id: run.id,
+      ...end,
+      seconds: Math.round((performance.now() - started) / 100) / 10,
+      left_alone: false,
+    };
     await updateRun(store, run.id, {
       status: end.status,
       stop_reason: end.stop_reason,
@@ -223,34 +296,91 @@ async function execute(setting: RunSetting, prepared: Prepared, opened: OpenedMo
 
 type End = Pick<RunResult, 'status' | 'stop_reason' | 'message' | 'mend' | 'exports'>;
 
-async function phases(setting: RunSetting, prepared: Prepared, opened: OpenedModels, run: RunRow, caller: Caller): Promise<End> {
+async function phases(
+  setting: RunSetting,
+  prepared: Prepared,
+  opened: OpenedModels,
+  run: RunRow,
+  caller: Caller,
+): Promise<End> {
   const { store, watch } = setting;
-  const props = { ...prepared.props, seed: run.seed, scenario: { ...prepared.props.scenario, concurrency: setting.concurrency ?? prepared.props.scenario.concurrency } };
+  const props = {
+    ...prepared.props,
+    seed: run.seed,
+    scenario: {
+      ...prepared.props.scenario,
+      concurrency: setting.concurrency ?? prepared.props.scenario.concurrency,
+    },
+  };
   try {
     if (run.phase === 'plan') await plan(store, prepared, run);
     if (setting.retryFailed) {
       const again = await planFailedAgain(store, run.id);
-      watch.say(again === 0 ? 'No dialogue of this run was flagged or failed.' : `${again} flagged or failed dialogues are held again.`);
+      watch.say(
+        again === 0
+          ? 'No dialogue of this run was flagged or failed.'
+          : `${again} flagged or failed dialogues are held again.`,
+      );
     }
     watch.phase?.('dialogues', (await runFigures(store, run.id)).dialogues.planned);
-    await simulate(store, caller, props, run.id, { turn: (dialogue, turn) => watch.turn?.(dialogue, turn), ended: (dialogue, status) => watch.dialogueEnded?.(dialogue, status) });
+    await simulate(store, caller, props, run.id, {
+      turn: (dialogue, turn) => watch.turn?.(dialogue, turn),
+      ended: (dialogue, status) => watch.dialogueEnded?.(dialogue, status),
+    });
     await indexRun(store, run.id);
     await refineWith(setting, { ...prepared, props }, opened, run, caller);
     watch.phase?.('export', 0);
-    const exported = await exportRuns({ store, runs: [run], out: setting.out, includeScripted: setting.includeScripted });
-    for (const { culture, reason } of exported.empty) watch.say(`${culture} has no training rows: ${reason}.`);
-    return { status: 'finished', stop_reason: null, message: null, mend: null, exports: [exported.folder, ...exported.files] };
+    const exported = await exportRuns({
+      store,
+      runs: [run],
+      out: setting.out,
+      includeScripted: setting.includeScripted,
+    });
+    for (const { culture, reason } of exported.empty)
+      watch.say(`${culture} has no training rows: ${reason}.`);
+    return {
+      status: 'finished',
+      stop_reason: null,
+      message: null,
+      mend: null,
+      exports: [exported.folder, ...exported.files],
+    };
   } catch (error) {
-    const stop = isStop(error) ? error : setting.abort?.aborted ? new RunStopped('interrupted', 'The run was stopped at once.', { mend: 'The same command continues it.' }) : undefined;
+    const stop = isStop(error)
+      ? error
+      : setting.abort?.aborted
+        ? new RunStopped('interrupted', 'The run was stopped at once.', {
+            mend: 'The same command continues it.',
+          })
+        : undefined;
     if (!stop) throw error;
-    return { status: 'stopped', stop_reason: stop.reason, message: stop.message, mend: stop.mend ?? null, exports: [] };
+    return {
+      status: 'stopped',
+      stop_reason: stop.reason,
+      message: stop.message,
+      mend: stop.mend ?? null,
+      exports: [],
+    };
   }
 }
 
-async function refineWith({ store, watch }: RunSetting, { props }: Prepared, { byRole }: OpenedModels, run: RunRow, caller: Caller): Promise<void> {
+async function refineWith(
+  { store, watch }: RunSetting,
+  { props }: Prepared,
+  { byRole }: OpenedModels,
+  run: RunRow,
+  caller: Caller,
+): Promise<void> {
   watch.phase?.('refinement', 0);
   const modelFor = (role: string): ChatModel => byRole.get(role as ChatRole) as ChatModel;
-  await refine({ store, caller, props: { ...props, seed: run.seed }, runId: run.id, modelFor, watch: (stage, n) => watch.stage?.(stage, n) });
+  await refine({
+    store,
+    caller,
+    props: { ...props, seed: run.seed },
+    runId: run.id,
+    modelFor,
+    watch: (stage, n) => watch.stage?.(stage, n),
+  });
   await indexRun(store, run.id);
 }
 
@@ -272,7 +402,12 @@ async function plan(store: Store, prepared: Prepared, run: RunRow): Promise<void
   await updateRun(store, run.id, { phase: 'dialogues' });
 }
 
-async function callerFor(setting: RunSetting, prepared: Prepared, opened: OpenedModels, run: RunRow): Promise<Caller> {
+async function callerFor(
+  setting: RunSetting,
+  prepared: Prepared,
+  opened: OpenedModels,
+  run: RunRow,
+): Promise<Caller> {
   const { scenario } = prepared.props;
   const figures = await runFigures(setting.store, run.id);
   const caller = createCaller({
@@ -295,7 +430,12 @@ async function callerFor(setting: RunSetting, prepared: Prepared, opened: Opened
     say: setting.watch.say,
     watch: (event) => setting.watch.call?.(event),
   });
-  const interrupted = (): void => caller.stop(new RunStopped('interrupted', 'The run was stopped; the calls in flight were finished and stored.', { mend: 'The same command continues it.' }));
+  const interrupted = (): void =>
+    caller.stop(
+      new RunStopped('interrupted', 'The run was stopped; the calls in flight were finished and stored.', {
+        mend: 'The same command continues it.',
+      }),
+    );
   if (setting.stop?.aborted) interrupted();
   setting.stop?.addEventListener('abort', interrupted, { once: true });
   return caller;

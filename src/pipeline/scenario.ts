@@ -17,10 +17,10 @@ const arm = z.strictObject({
   turns: positive.max(100).default(14),
 });
 
-const models = z.strictObject({ default: z.string().optional(), ...Object.fromEntries(chatRoles.map((role) => [role, z.string().optional()])) } as Record<
-  'default' | (typeof chatRoles)[number],
-  z.ZodOptional<z.ZodString>
->);
+const models = z.strictObject({
+  default: z.string().optional(),
+  ...Object.fromEntries(chatRoles.map((role) => [role, z.string().optional()])),
+} as Record<'default' | (typeof chatRoles)[number], z.ZodOptional<z.ZodString>>);
 
 /** `scenarios/*.yaml`: what a run does. */
 export const scenarioSchema = z.strictObject({
@@ -30,18 +30,36 @@ export const scenarioSchema = z.strictObject({
   topic_files: z.array(z.string()).default([]).describe("files of one's own topics, from this file's folder"),
   dialogues_per_cell: positive.max(100_000).default(1).describe('dialogues a culture and topic'),
   protocol: z.enum(protocolNames).default('self-guidance').describe('who speaks when'),
-  pairing: z.enum(pairings).default('cross-cultural').describe('main contact and delegate, or two of one culture'),
+  pairing: z
+    .enum(pairings)
+    .default('cross-cultural')
+    .describe('main contact and delegate, or two of one culture'),
   turns: positive.max(100).default(14).describe('public turns a dialogue'),
-  arms: z.array(arm).min(1).optional().describe('several protocols side by side, instead of protocol, pairing and turns'),
+  arms: z
+    .array(arm)
+    .min(1)
+    .optional()
+    .describe('several protocols side by side, instead of protocol, pairing and turns'),
   panel_size: z.number().int().min(3).max(12).default(3).describe('delegates of a panel, at least'),
   language: z.enum(['english', 'own']).default('english').describe("English, or the delegate's own language"),
-  sentences: positive.max(20).default(4).describe('sentences a turn'),
+  sentences: positive.max(20).default(3).describe('sentences a turn'),
   temperature: z.number().min(0).max(2).default(0.7),
   max_tokens: z
-    .strictObject({ turn: positive.default(400), extract: positive.default(4000), verify: positive.default(2000), rewrite: positive.default(2000) })
+    .strictObject({
+      turn: positive.default(400),
+      extract: positive.default(4000),
+      verify: positive.default(2000),
+      rewrite: positive.default(2000),
+    })
     .prefault({})
     .describe('output tokens a call'),
-  role_retries: z.number().int().min(0).max(5).default(2).describe('how often a reply that breaks the role is asked for again'),
+  role_retries: z
+    .number()
+    .int()
+    .min(0)
+    .max(5)
+    .default(2)
+    .describe('how often a reply that breaks the role is asked for again'),
   models: models.prefault({}).describe('a model for all, or one a role'),
   seed: z.number().int().optional().describe('fixes every draw; 1 unless given, and --new takes a fresh one'),
   concurrency: positive.max(10_000).default(16).describe('calls in flight'),
@@ -51,7 +69,12 @@ export const scenarioSchema = z.strictObject({
   max_cost: z.number().positive().optional().describe('US dollars; never passed where the price is known'),
   refinement: z
     .strictObject({
-      threshold: z.number().min(0.3).max(1).default(0.7).describe('character 5-gram Jaccard from which two opinions are near-duplicates'),
+      threshold: z
+        .number()
+        .min(0.3)
+        .max(1)
+        .default(0.7)
+        .describe('character 5-gram Jaccard from which two opinions are near-duplicates'),
       rewrite: z.boolean().default(true).describe('rewrite contradictions'),
       include_rewritten: z.boolean().default(false).describe('let verified rewrites into the samples'),
       per_culture: positive.optional().describe('at most so many samples a culture, spread over its topics'),
@@ -59,10 +82,21 @@ export const scenarioSchema = z.strictObject({
     .prefault({}),
   export: z
     .strictObject({
-      formats: z.array(z.enum(['openai-chat'])).min(1).default(['openai-chat']),
-      test_share: z.number().min(0).max(0.9).default(0.1).describe('share of the topics whose rows are for testing'),
+      formats: z
+        .array(z.enum(['openai-chat']))
+        .min(1)
+        .default(['openai-chat']),
+      test_share: z
+        .number()
+        .min(0)
+        .max(0.9)
+        .default(0.1)
+        .describe('share of the topics whose rows are for testing'),
       include_scripted: z.boolean().default(false).describe('export rows that the scripted model made'),
-      language: z.enum(['dialogue', 'english']).default('dialogue').describe('language of system line and question'),
+      language: z
+        .enum(['dialogue', 'english'])
+        .default('dialogue')
+        .describe('language of system line and question'),
     })
     .prefault({}),
 });
@@ -80,18 +114,29 @@ export function armsOf(scenario: Scenario): Arm[] {
 export function scenarioNames(): string[] {
   const folders = [resolve('scenarios'), join(packageRoot, 'scenarios')];
   const files = folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
-  return [...new Set(files.filter((file) => file.endsWith('.yaml')).map((file) => basename(file, '.yaml')))].sort();
+  return [
+    ...new Set(files.filter((file) => file.endsWith('.yaml')).map((file) => basename(file, '.yaml'))),
+  ].sort();
 }
 
 /** The file of a scenario: a path, or the name of one here or in the package. */
 function scenarioFile(scenario: string): string {
-  const candidates = [resolve(scenario), resolve('scenarios', `${scenario}.yaml`), join(packageRoot, 'scenarios', `${scenario}.yaml`)];
+  const candidates = [
+    resolve(scenario),
+    resolve('scenarios', `${scenario}.yaml`),
+    join(packageRoot, 'scenarios', `${scenario}.yaml`),
+  ];
   const isPath = /[\\/]|\.ya?ml$/.test(scenario);
   const found = (isPath ? candidates.slice(0, 1) : candidates.slice(1)).find((file) => existsSync(file));
   if (found) return found;
-  throw new UserError(isPath ? `There is no file ${candidates[0]}.` : `There is no scenario "${scenario}": ${suggestion(scenario, scenarioNames())}`, {
-    mend: 'Give a path, or the name of a shipped scenario (`culturepark init` writes one to edit).',
-  });
+  throw new UserError(
+    isPath
+      ? `There is no file ${candidates[0]}.`
+      : `There is no scenario "${scenario}": ${suggestion(scenario, scenarioNames())}`,
+    {
+      mend: 'Give a path, or the name of a shipped scenario (`culturepark init` writes one to edit).',
+    },
+  );
 }
 
 export interface LoadedScenario extends YamlFile<Scenario> {
@@ -105,7 +150,9 @@ export interface LoadedScenario extends YamlFile<Scenario> {
 export function loadScenario(scenario: string, set: readonly string[] = []): LoadedScenario {
   const file = scenarioFile(scenario);
   const changes = set.map(parseChange);
-  const parsed = parseYaml(readText(file), file, scenarioSchema, (value) => changes.reduce((plain, change) => withChange(plain, change), value));
+  const parsed = parseYaml(readText(file), file, scenarioSchema, (value) =>
+    changes.reduce((plain, change) => withChange(plain, change), value),
+  );
   return { ...parsed, name: basename(file).replace(/\.ya?ml$/, ''), folder: dirname(file) };
 }
 
@@ -117,21 +164,34 @@ interface Change {
 
 function parseChange(text: string): Change {
   const at = text.indexOf('=');
-  if (at <= 0) throw new UserError(`--set ${text} is not path=value.`, { mend: 'For example: --set refinement.threshold=0.8' });
+  if (at <= 0)
+    throw new UserError(`--set ${text} is not path=value.`, {
+      mend: 'For example: --set refinement.threshold=0.8',
+    });
   const path = text.slice(0, at).split('.');
-  if (path.some((part) => part === '' || part === '__proto__' || part === 'constructor' || part === 'prototype')) {
-    throw new UserError(`--set ${text}: "${text.slice(0, at)}" is no path.`, { mend: 'For example: --set models.judge=scripted' });
+  if (
+    path.some((part) => part === '' || part === '__proto__' || part === 'constructor' || part === 'prototype')
+  ) {
+    throw new UserError(`--set ${text}: "${text.slice(0, at)}" is no path.`, {
+      mend: 'For example: --set models.judge=scripted',
+    });
   }
   const raw = text.slice(at + 1);
   const { value } = parseYaml(raw, `--set ${text}`, z.unknown());
   // A model's name has a colon but is no map.
-  return { path, value: value !== null && typeof value === 'object' && !/^\s*[[{]/.test(raw) ? raw : value, text };
+  return {
+    path,
+    value: value !== null && typeof value === 'object' && !/^\s*[[{]/.test(raw) ? raw : value,
+    text,
+  };
 }
 
 function withChange(plain: unknown, { path, value, text }: Change): unknown {
   const [key, ...rest] = path as [string, ...string[]];
   if (plain !== null && plain !== undefined && typeof plain !== 'object') {
-    throw new UserError(`--set ${text}: "${key}" lies below a plain value.`, { mend: 'Check the path against scenarios/scenario.schema.json.' });
+    throw new UserError(`--set ${text}: "${key}" lies below a plain value.`, {
+      mend: 'Check the path against scenarios/scenario.schema.json.',
+    });
   }
   const copy: Record<string, unknown> = { ...(plain as Record<string, unknown> | null | undefined) };
   copy[key] = rest.length === 0 ? value : withChange(copy[key], { path: rest, value, text });
@@ -139,9 +199,14 @@ function withChange(plain: unknown, { path, value, text }: Change): unknown {
 }
 
 /** The scenario of a stored run, whose file may have changed since, with changes from the command line. */
-export function storedScenario(stored: { scenario_name: string; folder: string; scenario: Scenario }, set: readonly string[]): LoadedScenario {
+export function storedScenario(
+  stored: { scenario_name: string; folder: string; scenario: Scenario },
+  set: readonly string[],
+): LoadedScenario {
   const file = `the scenario stored with the run (${stored.scenario_name})`;
   const changes = set.map(parseChange);
-  const parsed = parseYaml(JSON.stringify(stored.scenario), file, scenarioSchema, (value) => changes.reduce((plain, change) => withChange(plain, change), value));
+  const parsed = parseYaml(JSON.stringify(stored.scenario), file, scenarioSchema, (value) =>
+    changes.reduce((plain, change) => withChange(plain, change), value),
+  );
   return { ...parsed, name: stored.scenario_name, folder: stored.folder };
 }

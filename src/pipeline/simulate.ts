@@ -15,11 +15,21 @@ export interface SimulationWatch {
 }
 
 /** Holds all planned dialogues of a run, as many at once as calls may be in flight. */
-export async function simulate(store: Store, caller: Caller, props: Props, runId: string, watch: SimulationWatch): Promise<void> {
-  await concurrently(dialogueRows(store.read, runId, ['planned']), props.scenario.concurrency, async (row) => {
-    const dialogue = await stageDialogue(store.read, props, row);
-    await hold(store, caller, dialogue, watch);
-  });
+export async function simulate(
+  store: Store,
+  caller: Caller,
+  props: Props,
+  runId: string,
+  watch: SimulationWatch,
+): Promise<void> {
+  await concurrently(
+    dialogueRows(store.read, runId, ['planned']),
+    props.scenario.concurrency,
+    async (row) => {
+      const dialogue = await stageDialogue(store.read, props, row);
+      await hold(store, caller, dialogue, watch);
+    },
+  );
 }
 
 /** The in-process driver of the step: asks, commits each call together with the turn that it makes, goes on from the committed row. */
@@ -35,7 +45,9 @@ async function hold(store: Store, caller: Caller, dialogue: Dialogue, watch: Sim
     }
     if (result.kind === 'turn') throw new Error('a step gave a turn without a reply');
     const { request, role, replicate, subject } = result.request;
-    const spoken = await caller.call({ role, replicate, subject, request, stage: 'dialogue' }, (outcome) => commit(store, dialogue, turns, tries, outcome));
+    const spoken = await caller.call({ role, replicate, subject, request, stage: 'dialogue' }, (outcome) =>
+      commit(store, dialogue, turns, tries, outcome),
+    );
     if (spoken.kind === 'lost') return;
     tries = spoken.tries;
     if (spoken.turn) {
@@ -48,7 +60,13 @@ async function hold(store: Store, caller: Caller, dialogue: Dialogue, watch: Sim
 type Spoken = { kind: 'lost' } | { kind: 'spoken'; tries: StepReply[]; turn?: Turn };
 
 /** Stores the call, and in the same transaction the turn that the step makes of it; `lost` when another worker has that turn. */
-async function commit(store: Store, dialogue: Dialogue, turns: readonly Turn[], tries: readonly StepReply[], outcome: Outcome): Promise<Spoken> {
+async function commit(
+  store: Store,
+  dialogue: Dialogue,
+  turns: readonly Turn[],
+  tries: readonly StepReply[],
+  outcome: Outcome,
+): Promise<Spoken> {
   const asked = [...tries, { callId: outcome.callId, status: outcome.status, text: outcome.text }];
   const result = next(dialogue, turns, asked);
   return store.write(async (trx) => {

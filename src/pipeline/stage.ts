@@ -24,8 +24,14 @@ export interface Props {
 }
 
 /** Loads the prompts of some languages and of the refinement; `stored` holds the texts that a resumed run keeps. */
-export function loadPrompts(languages: readonly string[], stored: ReadonlyMap<string, string>): Pick<Props, 'dialoguePrompts' | 'refinementPrompts' | 'promptFiles'> {
-  const dialogue = languages.map((language) => ({ language, ...loadDialoguePrompts(language, stored.get(`dialogue.${language}.yaml`)) }));
+export function loadPrompts(
+  languages: readonly string[],
+  stored: ReadonlyMap<string, string>,
+): Pick<Props, 'dialoguePrompts' | 'refinementPrompts' | 'promptFiles'> {
+  const dialogue = languages.map((language) => ({
+    language,
+    ...loadDialoguePrompts(language, stored.get(`dialogue.${language}.yaml`)),
+  }));
   const refinement = loadRefinementPrompts(stored.get('refinement.yaml'));
   return {
     dialoguePrompts: new Map(dialogue.map(({ language, prompts }) => [language, prompts])),
@@ -40,7 +46,11 @@ const regions = new WeakMap<Props, Map<string, string>>();
 function regionOf(props: Props, country: string): string {
   let known = regions.get(props);
   if (!known) {
-    known = new Map([...props.cultures.values()].flatMap((culture) => culture.countries.map(({ code, region }) => [code, region] as const)));
+    known = new Map(
+      [...props.cultures.values()].flatMap((culture) =>
+        culture.countries.map(({ code, region }) => [code, region] as const),
+      ),
+    );
     regions.set(props, known);
   }
   return known.get(country) ?? country;
@@ -52,7 +62,11 @@ export async function stageDialogue(read: Reader, props: Props, row: DialogueRow
 }
 
 /** A planned dialogue with all that its step needs. */
-export function buildDialogue(props: Props, row: Omit<DialogueRow, 'status' | 'end_reason'>, seats: readonly { role: SpeakerRole; persona: Persona | null }[]): Dialogue {
+export function buildDialogue(
+  props: Props,
+  row: Omit<DialogueRow, 'status' | 'end_reason'>,
+  seats: readonly { role: SpeakerRole; persona: Persona | null }[],
+): Dialogue {
   const { scenario, survey } = props;
   const topic = survey.topics.get(row.topic_id) as Topic;
   return {
@@ -69,11 +83,19 @@ export function buildDialogue(props: Props, row: Omit<DialogueRow, 'status' | 'e
       role,
       persona,
       country: persona ? countryName(regionOf(props, persona.country), row.language) : '',
-      scale: persona && persona.stances.has(topic.id) ? (survey.cells.get(cellKey(topic.id, persona.country))?.scale ?? null) : null,
+      scale:
+        persona && persona.stances.has(topic.id)
+          ? (survey.cells.get(cellKey(topic.id, persona.country))?.scale ?? null)
+          : null,
     })),
     words: wordsIn(props.texts.get(row.language) as SurveyTexts, topic),
     prompts: props.dialoguePrompts.get(row.language) as DialoguePrompts,
-    limits: { sentences: scenario.sentences, maxTokens: scenario.max_tokens.turn, temperature: scenario.temperature, retries: scenario.role_retries },
+    limits: {
+      sentences: scenario.sentences,
+      maxTokens: scenario.max_tokens.turn,
+      temperature: scenario.temperature,
+      retries: scenario.role_retries,
+    },
     replicate: [props.seed, row.ordinal],
     attempt: row.attempt,
   };

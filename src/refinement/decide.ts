@@ -26,11 +26,21 @@ export function decide(opinion: Pick<Opinion, 'quote' | 'rewriteOf'>, facts: Fac
   if (facts.representative === false) return dropped('duplicate');
   if (facts.selected === false) return dropped('quota is full');
   if (facts.representative === null || facts.selected === null) return { status: 'candidate', reason: null };
-  return { status: 'accepted', reason: !facts.hasStance ? 'grounded; no stance claimed' : opinion.rewriteOf !== null ? 'rewrite entails the stance' : 'grounded; entails the stance' };
+  return {
+    status: 'accepted',
+    reason: !facts.hasStance
+      ? 'grounded; no stance claimed'
+      : opinion.rewriteOf !== null
+        ? 'rewrite entails the stance'
+        : 'grounded; entails the stance',
+  };
 }
 
 /** Why an opinion never comes to the deduplication; undefined for one that does. */
-export function screen(opinion: Pick<Opinion, 'quote' | 'rewriteOf'>, facts: Pick<Facts, 'verdict' | 'hasStance' | 'includeRewritten'>): Decision | undefined {
+export function screen(
+  opinion: Pick<Opinion, 'quote' | 'rewriteOf'>,
+  facts: Pick<Facts, 'verdict' | 'hasStance' | 'includeRewritten'>,
+): Decision | undefined {
   if (opinion.quote === null) return dropped('ungrounded');
   if (!facts.hasStance) return undefined;
   if (facts.verdict === null) return dropped('no verdict');

@@ -27,19 +27,34 @@ interface Twins {
  * Near-duplicates within a culture and topic: equal after normalisation, then by character n-grams. Two opinions of
  * different polarity are never one cluster; an unknown polarity merges only with equal normalised text.
  */
-export function deduplicate(candidates: readonly Candidate[], settings: { threshold: number }): OpinionCluster[] {
+export function deduplicate(
+  candidates: readonly Candidate[],
+  settings: { threshold: number },
+): OpinionCluster[] {
   const twins = twinsOf(candidates);
   const known = twins.flatMap((group, at) => (group.known ? [at] : []));
   const pairs = nearDuplicates(
     known.map((at) => (twins[at] as Twins).text),
     { threshold: settings.threshold, blocks: known.map((at) => (twins[at] as Twins).block) },
   );
-  const links = [...pairs].map(({ a, b, similarity }) => ({ a: known[a] as number, b: known[b] as number, similarity, method: 'ngram' }));
-  const items = twins.map(({ members: [best] }) => ({ key: (best as Candidate).key, quality: quality(best as Candidate) }));
+  const links = [...pairs].map(({ a, b, similarity }) => ({
+    a: known[a] as number,
+    b: known[b] as number,
+    similarity,
+    method: 'ngram',
+  }));
+  const items = twins.map(({ members: [best] }) => ({
+    key: (best as Candidate).key,
+    quality: quality(best as Candidate),
+  }));
   return cluster(items, links).map(({ representative, members }) => ({
     representative: (twins[representative]?.members[0] as Candidate).id,
     members: members.flatMap(({ index, method, similarity }) =>
-      (twins[index] as Twins).members.map(({ id }, at) => ({ opinionId: id, method: index === representative && at > 0 ? 'exact' : method, similarity })),
+      (twins[index] as Twins).members.map(({ id }, at) => ({
+        opinionId: id,
+        method: index === representative && at > 0 ? 'exact' : method,
+        similarity,
+      })),
     ),
   }));
 }
@@ -53,7 +68,8 @@ function quality(candidate: Candidate): number {
 function twinsOf(candidates: readonly Candidate[]): Twins[] {
   const texts = new Map(candidates.map((candidate) => [candidate.id, normalise(candidate.text)]));
   const ordered = [...candidates].sort((a, b) => quality(b) - quality(a) || (a.key < b.key ? -1 : 1));
-  const cell = (candidate: Candidate): string => JSON.stringify([candidate.culture, candidate.topicId, texts.get(candidate.id)]);
+  const cell = (candidate: Candidate): string =>
+    JSON.stringify([candidate.culture, candidate.topicId, texts.get(candidate.id)]);
   return [...groupBy(ordered, cell).values()].flatMap((equal) => {
     const byPolarity = groupBy(equal, ({ polarity }) => polarity);
     const unread = byPolarity.get('unknown') ?? [];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { shortId } from '../ids.ts';
 import type { ChatRequest } from '../models/port.ts';
-import { replySchema } from '../models/reply.ts';
+import { cachedSchema } from '../models/reply.ts';
 import { fill } from '../survey/texts.ts';
 import { ground } from './ground.ts';
 import { harvested, languageName, type Scene } from './scene.ts';
@@ -10,26 +10,29 @@ import { opinionClasses, type Opinion } from './types.ts';
 const MAX_A_TURN = 3;
 
 const shapeFor = (turns: readonly number[]) =>
-  z.strictObject({
-    opinions: z
-      .array(
-        z.strictObject({
-          turn: z.literal(turns as [number, ...number[]]),
-          quote: z.string().max(1000),
-          opinion: z.string().max(1000),
-          polarity: z.enum(['agree', 'middle', 'disagree', 'unknown']),
-          class: z.enum(opinionClasses),
-        }),
-      )
-      .max(turns.length * MAX_A_TURN),
-  });
+  cachedSchema('opinions', turns, () =>
+    z.strictObject({
+      opinions: z
+        .array(
+          z.strictObject({
+            turn: z.literal(turns as [number, ...number[]]),
+            quote: z.string().max(1000),
+            opinion: z.string().max(1000),
+            polarity: z.enum(['agree', 'middle', 'disagree', 'unknown']),
+            class: z.enum(opinionClasses),
+          }),
+        )
+        .max(turns.length * MAX_A_TURN),
+    }),
+  );
 
 /** One structured call for a dialogue; null where nothing is to be harvested. The extractor never sees a stance. */
 export function planExtract(scene: Scene, limits: { maxTokens: number }): ChatRequest | null {
   const turns = harvested(scene);
   if (turns.length === 0) return null;
   const { dialogue, prompts } = scene;
-  const nameOf = (seat: number): string => dialogue.participants[seat]?.persona?.name ?? dialogue.prompts.moderator_name;
+  const nameOf = (seat: number): string =>
+    dialogue.participants[seat]?.persona?.name ?? dialogue.prompts.moderator_name;
   const transcript = scene.turns
     .filter((turn) => turn.kind === 'public')
     .map((turn) => `[${turn.idx}] ${nameOf(turn.seat)}: ${turn.text.replace(/\s+/g, ' ')}`)
@@ -46,7 +49,7 @@ export function planExtract(scene: Scene, limits: { maxTokens: number }): ChatRe
       { role: 'system', text: prompts.extract.system },
       { role: 'user', text: user },
     ],
-    schema: replySchema('opinions', shapeFor(turns.map((turn) => turn.idx))),
+    schema: shapeFor(turns.map((turn) => turn.idx)).schema,
     sampling: { temperature: 0 },
     maxTokens: limits.maxTokens,
     rehearsal: {
@@ -63,9 +66,13 @@ export function planExtract(scene: Scene, limits: { maxTokens: number }): ChatRe
  * The opinions of a reply, each grounded in its turn: the quote becomes the true span of the turn's words, or null where
  * they do not stand there. Equal opinions of one turn are one.
  */
-export function applyExtract(scene: Scene, reply: string, from: { callId: string; stageRunId: string; stageKey: string }): Opinion[] {
+export function applyExtract(
+  scene: Scene,
+  reply: string,
+  from: { callId: string; stageRunId: string; stageKey: string },
+): Opinion[] {
   const turns = new Map(harvested(scene).map((turn) => [turn.idx, turn]));
-  const { opinions } = shapeFor([...turns.keys()]).parse(JSON.parse(reply));
+  const { opinions } = shapeFor([...turns.keys()]).shape.parse(JSON.parse(reply));
   const found = new Map<string, Opinion>();
   for (const { turn: idx, quote, opinion, polarity, class: kind } of opinions) {
     const turn = turns.get(idx);

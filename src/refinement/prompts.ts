@@ -21,9 +21,15 @@ export type RefinementPrompts = z.output<typeof refinementPromptsSchema>;
 const NAME = 'refinement.yaml';
 
 /** Reads the refinement's prompts, the user's before the package's; `stored` is the text that a resumed run keeps. */
-export function loadRefinementPrompts(stored?: string): { prompts: RefinementPrompts; file: { name: string; version: number; hash: string; text: string } } {
+export function loadRefinementPrompts(stored?: string): {
+  prompts: RefinementPrompts;
+  file: { name: string; version: number; hash: string; text: string };
+} {
   const path = findFile('agents', 'prompts', NAME) as string;
   const content = stored ?? readText(path);
   const { value } = parseYaml(content, path, refinementPromptsSchema);
-  return { prompts: value, file: { name: NAME, version: value.version, hash: contentHash(content), text: content } };
+  return {
+    prompts: value,
+    file: { name: NAME, version: value.version, hash: contentHash(content), text: content },
+  };
 }

@@ -13,7 +13,12 @@ export interface Scene {
 
 /** Only delegates are harvested, in what the others heard, and not where a turn broke its role. */
 export function harvested({ dialogue, turns }: Scene): Turn[] {
-  return turns.filter((turn) => turn.kind === 'public' && turn.flags.length === 0 && dialogue.participants[turn.seat]?.role === 'delegate');
+  return turns.filter(
+    (turn) =>
+      turn.kind === 'public' &&
+      turn.flags.length === 0 &&
+      dialogue.participants[turn.seat]?.role === 'delegate',
+  );
 }
 
 export function speakerOf({ dialogue }: Scene, personaId: string): Participant {
@@ -31,7 +36,11 @@ export function opinionList(scene: Scene, opinions: readonly Opinion[]): string 
     .map((opinion, at) => {
       const speaker = speakerOf(scene, opinion.personaId);
       const stance = stanceOf(scene.dialogue, speaker);
-      return fill(scene.prompts.opinion, { n: at + 1, answer: stance ? answerInWords(scene.dialogue, speaker, stance) : '', opinion: opinion.text });
+      return fill(scene.prompts.opinion, {
+        n: at + 1,
+        answer: stance ? answerInWords(scene.dialogue, speaker, stance) : '',
+        opinion: opinion.text,
+      });
     })
     .join('\n');
 }

@@ -33,5 +33,13 @@ export interface Verdict {
   callId: string;
 }
 
-export const stageNames = ['extract', 'ground', 'verify', 'rewrite', 'verify_rewrite', 'deduplicate', 'select'] as const;
+export const stageNames = [
+  'extract',
+  'ground',
+  'verify',
+  'rewrite',
+  'verify_rewrite',
+  'deduplicate',
+  'select',
+] as const;
 export type StageName = (typeof stageNames)[number];

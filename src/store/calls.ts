@@ -1,4 +1,4 @@
-import { contentHash } from '../ids.ts';
+import { shortId } from '../ids.ts';
 import type { CallUse } from '../models/caller.ts';
 import type { Call, CallStatus, Ledger } from '../models/ledger.ts';
 import type { Message } from '../models/port.ts';
@@ -9,50 +9,72 @@ import type { Store, Trx } from './store.ts';
 export function ledgerOf(store: Store): Ledger {
   return {
     async find(key, maxTokens, runId) {
-      const columns = ['calls.id as callId', 'calls.status', 'calls.reply', 'calls.output_tokens as outputTokens'] as const;
-      const good = await store.read.selectFrom('calls').select(columns).where('key', '=', key).where('status', '=', 'ok').executeTakeFirst();
-      if (good && good.outputTokens <= maxTokens) return { ...good, status: 'ok', reply: good.reply ?? '' };
-      // A cut-off reply counts as this run's try only for the limit that it was cut at, or a lower one.
-      const bad = await store.read
+      const known = await store.read
         .selectFrom('calls')
-        .innerJoin('call_uses', 'call_uses.call_id', 'calls.id')
-        .select(columns)
-        .where('calls.key', '=', key)
-        .where('calls.status', 'in', ['truncated', 'refused', 'empty', 'malformed'])
-        .where('call_uses.run_id', '=', runId)
-        .orderBy('calls.created_at', 'desc')
-        .executeTakeFirst();
-      if (!bad || (bad.status === 'truncated' && bad.outputTokens < maxTokens)) return undefined;
-      return { ...bad, status: bad.status as CallStatus, reply: bad.reply ?? '' };
+        .select(['id as callId', 'status', 'reply', 'output_tokens as outputTokens'])
+        .where('key', '=', key)
+        .orderBy('created_at', 'desc')
+        .execute();
+      const good = known.find(({ status, outputTokens }) => status === 'ok' && outputTokens <= maxTokens);
+      if (good) return { ...good, status: 'ok', reply: good.reply ?? '' };
+      for (const bad of known.filter(({ status }) => unusable.has(status as CallStatus))) {
+        // A cut-off reply counts as a try only for the limit that it was cut at, or a lower one.
+        if (bad.status === 'truncated' && bad.outputTokens < maxTokens) continue;
+        const used = await store.read.selectFrom('call_uses').select('call_id').where('call_id', '=', bad.callId).where('run_id', '=', runId).executeTakeFirst();
+        if (used) return { ...bad, status: bad.status as CallStatus, reply: bad.reply ?? '' };
+      }
+      return undefined;
     },
   };
 }
 
-const messageHash = ({ role, text }: Message): string => contentHash(role, text);
+const unusable: ReadonlySet<CallStatus> = new Set(['truncated', 'refused', 'empty', 'malformed']);
+
+const messageHash = ({ role, text }: Message): string => shortId('message', role, text);
 
 /** Stores calls with their tries and messages, and that the run used them. */
-export async function saveCalls(trx: Trx, runId: string, calls: readonly Call[], uses: readonly CallUse[]): Promise<void> {
+export async function saveCalls(
+  trx: Trx,
+  runId: string,
+  calls: readonly Call[],
+  uses: readonly CallUse[],
+): Promise<void> {
   for (const call of calls) await saveCall(trx, call);
   if (uses.length === 0) return;
   await trx
     .insertInto('call_uses')
-    .values(uses.map((use) => ({ run_id: runId, call_id: use.callId, stage: use.stage, role: use.role, subject: use.subject, reused: use.reused ? 1 : 0 })))
+    .values(
+      uses.map((use) => ({
+        run_id: runId,
+        call_id: use.callId,
+        stage: use.stage,
+        role: use.role,
+        subject: use.subject,
+        reused: use.reused ? 1 : 0,
+      })),
+    )
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 }
 
 async function saveCall(trx: Trx, call: Call): Promise<void> {
-  const messages = call.messages.map((message) => ({ hash: messageHash(message), role: message.role, text: cleanText(message.text) }));
-  // All but the last exchange are known from the call before.
-  for (const message of messages) {
-    await trx
-      .insertInto('messages')
-      .values(message)
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-  }
+  const messages = call.messages.map((message) => ({
+    hash: messageHash(message),
+    role: message.role,
+    text: cleanText(message.text),
+  }));
+  await trx
+    .insertInto('messages')
+    .values(messages)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
   if (call.status === 'ok') {
-    await trx.updateTable('calls').set({ status: 'superseded' }).where('key', '=', call.key).where('status', '=', 'ok').execute();
+    await trx
+      .updateTable('calls')
+      .set({ status: 'superseded' })
+      .where('key', '=', call.key)
+      .where('status', '=', 'ok')
+      .execute();
   }
   await trx
     .insertInto('calls')
@@ -73,10 +95,10 @@ async function saveCall(trx: Trx, call: Call): Promise<void> {
       created_at: call.createdAt,
     })
     .execute();
-  for (const one of call.tries) {
-    await trx
-      .insertInto('tries')
-      .values({
+  await trx
+    .insertInto('tries')
+    .values(
+      call.tries.map((one) => ({
         call_id: call.id,
         n: one.n,
         status: one.status,
@@ -86,16 +108,23 @@ async function saveCall(trx: Trx, call: Call): Promise<void> {
         cost_usd: one.costUsd,
         ms: one.ms,
         error: one.error,
-      })
-      .execute();
-  }
+      })),
+    )
+    .execute();
 }
 
 /** The messages that a call sent, in order. */
 export async function messagesOf(store: Store, request: string): Promise<Message[]> {
   const { messages: hashes } = JSON.parse(request) as { messages: string[] };
   if (hashes.length === 0) return [];
-  const rows = await store.read.selectFrom('messages').selectAll().where('hash', 'in', [...new Set(hashes)]).execute();
+  const rows = await store.read
+    .selectFrom('messages')
+    .selectAll()
+    .where('hash', 'in', [...new Set(hashes)])
+    .execute();
   const byHash = new Map(rows.map((row) => [row.hash, row]));
-  return hashes.map((hash) => ({ role: byHash.get(hash)?.role as Message['role'], text: byHash.get(hash)?.text ?? '' }));
+  return hashes.map((hash) => ({
+    role: byHash.get(hash)?.role as Message['role'],
+    text: byHash.get(hash)?.text ?? '',
+  }));
 }

@@ -24,7 +24,10 @@ export async function savePlanned(trx: Trx, page: readonly PlannedDialogue[]): P
     if (numInsertedOrUpdatedRows === 0n) continue;
     for (const [seat, { role, persona }] of seats.entries()) {
       if (persona) await savePersona(trx, row.run_id, persona);
-      await trx.insertInto('participants').values({ dialogue_id: row.id, seat, persona_id: persona?.id ?? null, role }).execute();
+      await trx
+        .insertInto('participants')
+        .values({ dialogue_id: row.id, seat, persona_id: persona?.id ?? null, role })
+        .execute();
     }
   }
 }
@@ -53,7 +56,11 @@ async function savePersona(trx: Trx, runId: string, persona: Persona): Promise<v
   }
 }
 
-export async function saveOmissions(store: Store, runId: string, omissions: readonly { culture: string; topicId: string; reason: string }[]): Promise<void> {
+export async function saveOmissions(
+  store: Store,
+  runId: string,
+  omissions: readonly { culture: string; topicId: string; reason: string }[],
+): Promise<void> {
   await store.write(async (trx) => {
     for (const { culture, topicId, reason } of omissions) {
       await trx
@@ -66,7 +73,11 @@ export async function saveOmissions(store: Store, runId: string, omissions: read
 }
 
 /** The dialogues of a run in key order, a page at a time; `statuses` narrows them. */
-export async function* dialogueRows(read: Reader, runId: string, statuses?: readonly DialogueRow['status'][]): AsyncGenerator<DialogueRow> {
+export async function* dialogueRows(
+  read: Reader,
+  runId: string,
+  statuses?: readonly DialogueRow['status'][],
+): AsyncGenerator<DialogueRow> {
   let after = '';
   for (;;) {
     let query = read.selectFrom('dialogues').selectAll().where('run_id', '=', runId).where('key', '>', after);
@@ -80,12 +91,28 @@ export async function* dialogueRows(read: Reader, runId: string, statuses?: read
 }
 
 /** Who sits at a dialogue, in seat order, with their stances on its topic. */
-export async function seatsOf(read: Reader, dialogue: Pick<DialogueRow, 'id' | 'topic_id'>): Promise<{ seat: number; role: SpeakerRole; persona: Persona | null }[]> {
+export async function seatsOf(
+  read: Reader,
+  dialogue: Pick<DialogueRow, 'id' | 'topic_id'>,
+): Promise<{ seat: number; role: SpeakerRole; persona: Persona | null }[]> {
   const rows = await read
     .selectFrom('participants as q')
     .leftJoin('personas as p', 'p.id', 'q.persona_id')
-    .leftJoin('stances as s', (join) => join.onRef('s.persona_id', '=', 'q.persona_id').on('s.topic_id', '=', dialogue.topic_id))
-    .select(['q.seat', 'q.role', 'p.id', 'p.key', 'p.culture', 'p.country', 'p.name', 'p.age_band', 'p.gender', 's.code'])
+    .leftJoin('stances as s', (join) =>
+      join.onRef('s.persona_id', '=', 'q.persona_id').on('s.topic_id', '=', dialogue.topic_id),
+    )
+    .select([
+      'q.seat',
+      'q.role',
+      'p.id',
+      'p.key',
+      'p.culture',
+      'p.country',
+      'p.name',
+      'p.age_band',
+      'p.gender',
+      's.code',
+    ])
     .where('q.dialogue_id', '=', dialogue.id)
     .orderBy('q.seat')
     .execute();
@@ -110,7 +137,12 @@ export async function seatsOf(read: Reader, dialogue: Pick<DialogueRow, 'id' | '
 
 /** A dialogue's turns, in order. */
 export async function turnsOf(read: Reader, dialogueId: string): Promise<Turn[]> {
-  const rows = await read.selectFrom('turns').selectAll().where('dialogue_id', '=', dialogueId).orderBy('idx').execute();
+  const rows = await read
+    .selectFrom('turns')
+    .selectAll()
+    .where('dialogue_id', '=', dialogueId)
+    .orderBy('idx')
+    .execute();
   return rows.map((row) => ({
     dialogueId,
     idx: row.idx,
@@ -124,8 +156,20 @@ export async function turnsOf(read: Reader, dialogueId: string): Promise<Turn[]>
 }
 
 export async function readingsOf(read: Reader, dialogueId: string): Promise<Reading[]> {
-  const rows = await read.selectFrom('readings').selectAll().where('dialogue_id', '=', dialogueId).orderBy('idx').execute();
-  return rows.map((row) => ({ dialogueId, personaId: row.persona_id, idx: row.idx, moment: row.moment as Reading['moment'], code: row.code, callId: row.call_id }));
+  const rows = await read
+    .selectFrom('readings')
+    .selectAll()
+    .where('dialogue_id', '=', dialogueId)
+    .orderBy('idx')
+    .execute();
+  return rows.map((row) => ({
+    dialogueId,
+    personaId: row.persona_id,
+    idx: row.idx,
+    moment: row.moment as Reading['moment'],
+    code: row.code,
+    callId: row.call_id,
+  }));
 }
 
 /** Appends a turn. False when that place is taken: another worker owns the dialogue. */
@@ -148,13 +192,25 @@ export async function appendTurn(trx: Trx, turn: Turn, reading: Reading | undefi
   if (reading) {
     await trx
       .insertInto('readings')
-      .values({ dialogue_id: reading.dialogueId, persona_id: reading.personaId, idx: reading.idx, moment: reading.moment, code: reading.code, call_id: reading.callId })
+      .values({
+        dialogue_id: reading.dialogueId,
+        persona_id: reading.personaId,
+        idx: reading.idx,
+        moment: reading.moment,
+        code: reading.code,
+        call_id: reading.callId,
+      })
       .execute();
   }
   return true;
 }
 
-export async function endDialogue(trx: Trx, id: string, status: DialogueRow['status'], reason: string): Promise<void> {
+export async function endDialogue(
+  trx: Trx,
+  id: string,
+  status: DialogueRow['status'],
+  reason: string,
+): Promise<void> {
   await trx.updateTable('dialogues').set({ status, end_reason: reason }).where('id', '=', id).execute();
 }
 

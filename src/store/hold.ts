@@ -24,13 +24,28 @@ export async function holdRun(store: Store, runId: string): Promise<(done: boole
   } catch (cause) {
     lock.close();
     if ((cause as { code?: string }).code !== 'SQLITE_BUSY') throw cause;
-    const row = await store.read.selectFrom('runs').select('holder').where('id', '=', runId).executeTakeFirst();
+    const row = await store.read
+      .selectFrom('runs')
+      .select('holder')
+      .where('id', '=', runId)
+      .executeTakeFirst();
     const holder = row?.holder ? (JSON.parse(row.holder) as Holder) : undefined;
-    const who = holder ? `process ${holder.pid} on ${holder.host}, since ${new Date(holder.since).toISOString()}` : 'another process';
-    throw new UserError(`The run ${runId} is under way already: ${who}.`, { mend: 'Watch it with `culturepark runs --watch`, or stop that process (Ctrl-C there) and try again.', cause });
+    const who = holder
+      ? `process ${holder.pid} on ${holder.host}, since ${new Date(holder.since).toISOString()}`
+      : 'another process';
+    throw new UserError(`The run ${runId} is under way already: ${who}.`, {
+      mend: 'Watch it with `culturepark runs --watch`, or stop that process (Ctrl-C there) and try again.',
+      cause,
+    });
   }
   const holder: Holder = { pid: process.pid, host: hostname(), since: Date.now() };
-  await store.write((trx) => trx.updateTable('runs').set({ holder: JSON.stringify(holder) }).where('id', '=', runId).execute());
+  await store.write((trx) =>
+    trx
+      .updateTable('runs')
+      .set({ holder: JSON.stringify(holder) })
+      .where('id', '=', runId)
+      .execute(),
+  );
   return (done) => {
     lock.close();
     if (done) rmSync(file, { force: true });

@@ -23,11 +23,16 @@ export function checkVersion(db: BetterSqlite3.Database, path: string): number {
   const owner = db.pragma('application_id', { simple: true }) as number;
   const tables = db.prepare('SELECT count(*) FROM sqlite_master').pluck().get() as number;
   if (owner !== APPLICATION_ID && (tables > 0 || version > 0)) {
-    throw new UserError(`${path} is a database of another program.`, { mend: 'Name another file with --db.' });
+    throw new UserError(`${path} is a database of another program.`, {
+      mend: 'Name another file with --db.',
+    });
   }
   const newest = migrations().at(-1)?.version ?? 0;
   if (version > newest) {
-    throw new UserError(`${path} was written by a newer culturepark (schema ${version}, this one knows ${newest}).`, { mend: 'Update culturepark, or name another file with --db.' });
+    throw new UserError(
+      `${path} was written by a newer culturepark (schema ${version}, this one knows ${newest}).`,
+      { mend: 'Update culturepark, or name another file with --db.' },
+    );
   }
   return version;
 }
@@ -37,7 +42,8 @@ export function migrate(db: BetterSqlite3.Database, path: string): void {
   for (const { version, file } of migrations()) {
     if (checkVersion(db, path) >= version) continue;
     const before = checkVersion(db, path);
-    if (before > 0) db.prepare('VACUUM INTO ?').run(`${path}.before-${String(version).padStart(3, '0')}-${Date.now()}`);
+    if (before > 0)
+      db.prepare('VACUUM INTO ?').run(`${path}.before-${String(version).padStart(3, '0')}-${Date.now()}`);
     db.transaction(() => {
       // Another process may have been quicker.
       if (checkVersion(db, path) >= version) return;

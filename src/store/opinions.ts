@@ -15,7 +15,14 @@ type OpinionRow = Selectable<Database['opinions']>;
  */
 export async function openStage(
   store: Store,
-  stage: { runId: string; stage: StageName; after: readonly StageName[]; fingerprint: string; settings: unknown; input: string | null },
+  stage: {
+    runId: string;
+    stage: StageName;
+    after: readonly StageName[];
+    fingerprint: string;
+    settings: unknown;
+    input: string | null;
+  },
 ): Promise<StageRun> {
   const id = shortId(stage.runId, stage.stage, stage.fingerprint, stage.input ?? '');
   await store.write(async (trx) => {
@@ -34,8 +41,19 @@ export async function openStage(
       })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
-    const current = await trx.selectFrom('stage_runs').select('current').where('id', '=', id).executeTakeFirst();
-    const others = await trx.selectFrom('stage_runs').select('id').where('run_id', '=', stage.runId).where('stage', '=', stage.stage).where('current', '=', 1).where('id', '<>', id).execute();
+    const current = await trx
+      .selectFrom('stage_runs')
+      .select('current')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    const others = await trx
+      .selectFrom('stage_runs')
+      .select('id')
+      .where('run_id', '=', stage.runId)
+      .where('stage', '=', stage.stage)
+      .where('current', '=', 1)
+      .where('id', '<>', id)
+      .execute();
     if (current?.current === 1 && others.length === 0) return;
     await trx
       .updateTable('stage_runs')
@@ -49,11 +67,18 @@ export async function openStage(
 }
 
 export async function finishStage(store: Store, id: string): Promise<void> {
-  await store.write((trx) => trx.updateTable('stage_runs').set({ status: 'finished' }).where('id', '=', id).execute());
+  await store.write((trx) =>
+    trx.updateTable('stage_runs').set({ status: 'finished' }).where('id', '=', id).execute(),
+  );
 }
 
 /** Marks a stage as done with a dialogue; `note` says what came of it when nothing did. */
-export async function markDialogue(trx: Trx, stageRunId: string, dialogueId: string, note: string | null): Promise<void> {
+export async function markDialogue(
+  trx: Trx,
+  stageRunId: string,
+  dialogueId: string,
+  note: string | null,
+): Promise<void> {
   await trx
     .insertInto('stage_dialogues')
     .values({ stage_run_id: stageRunId, dialogue_id: dialogueId, note })
@@ -62,7 +87,12 @@ export async function markDialogue(trx: Trx, stageRunId: string, dialogueId: str
 }
 
 export async function isMarked(read: Reader, stageRunId: string, dialogueId: string): Promise<boolean> {
-  const row = await read.selectFrom('stage_dialogues').select('note').where('stage_run_id', '=', stageRunId).where('dialogue_id', '=', dialogueId).executeTakeFirst();
+  const row = await read
+    .selectFrom('stage_dialogues')
+    .select('note')
+    .where('stage_run_id', '=', stageRunId)
+    .where('dialogue_id', '=', dialogueId)
+    .executeTakeFirst();
   return row !== undefined;
 }
 
@@ -98,7 +128,13 @@ export async function saveVerdicts(trx: Trx, verdicts: readonly Verdict[]): Prom
   for (const verdict of verdicts) {
     await trx
       .insertInto('verdicts')
-      .values({ opinion_id: verdict.opinionId, stage_run_id: verdict.stageRunId, verdict: verdict.verdict, model: verdict.model, call_id: verdict.callId })
+      .values({
+        opinion_id: verdict.opinionId,
+        stage_run_id: verdict.stageRunId,
+        verdict: verdict.verdict,
+        model: verdict.model,
+        call_id: verdict.callId,
+      })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
@@ -137,9 +173,18 @@ function toOpinion(row: OpinionRow): Opinion {
   };
 }
 
-export async function verdictsOf(read: Reader, stageRunId: string, opinionIds: readonly string[]): Promise<Map<string, Verdict['verdict']>> {
+export async function verdictsOf(
+  read: Reader,
+  stageRunId: string,
+  opinionIds: readonly string[],
+): Promise<Map<string, Verdict['verdict']>> {
   if (opinionIds.length === 0) return new Map();
-  const rows = await read.selectFrom('verdicts').select(['opinion_id', 'verdict']).where('stage_run_id', '=', stageRunId).where('opinion_id', 'in', opinionIds).execute();
+  const rows = await read
+    .selectFrom('verdicts')
+    .select(['opinion_id', 'verdict'])
+    .where('stage_run_id', '=', stageRunId)
+    .where('opinion_id', 'in', opinionIds)
+    .execute();
   return new Map(rows.map((row) => [row.opinion_id, row.verdict as Verdict['verdict']]));
 }
 
@@ -154,17 +199,31 @@ export interface CandidateRow extends Opinion {
 }
 
 /** All opinions of the extract and rewrite stages with their verdicts, in key order, a page at a time. */
-export async function* candidates(read: Reader, stages: { made: readonly string[]; judged: readonly string[] }): AsyncGenerator<CandidateRow[]> {
+export async function* candidates(
+  read: Reader,
+  stages: { made: readonly string[]; judged: readonly string[] },
+): AsyncGenerator<CandidateRow[]> {
   let after = '';
   for (;;) {
     const rows = await read
       .selectFrom('opinions as o')
       .innerJoin('dialogues as d', 'd.id', 'o.dialogue_id')
       .innerJoin('personas as p', 'p.id', 'o.persona_id')
-      .leftJoin('stances as s', (join) => join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'))
-      .leftJoin('verdicts as v', (join) => join.onRef('v.opinion_id', '=', 'o.id').on('v.stage_run_id', 'in', stages.judged))
+      .leftJoin('stances as s', (join) =>
+        join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'),
+      )
+      .leftJoin('verdicts as v', (join) =>
+        join.onRef('v.opinion_id', '=', 'o.id').on('v.stage_run_id', 'in', stages.judged),
+      )
       .selectAll('o')
-      .select(['p.culture', 'd.topic_id', 'd.language', 'd.key as dialogue_key', 's.code as stance_code', 'v.verdict'])
+      .select([
+        'p.culture',
+        'd.topic_id',
+        'd.language',
+        'd.key as dialogue_key',
+        's.code as stance_code',
+        'v.verdict',
+      ])
       .where('o.stage_run_id', 'in', stages.made)
       .where('o.key', '>', after)
       .orderBy('o.key')
@@ -189,7 +248,10 @@ export async function* candidates(read: Reader, stages: { made: readonly string[
 export async function saveClusters(
   trx: Trx,
   stageRunId: string,
-  clusters: readonly { representative: string; members: readonly { opinionId: string; method: string; similarity: number }[] }[],
+  clusters: readonly {
+    representative: string;
+    members: readonly { opinionId: string; method: string; similarity: number }[];
+  }[],
 ): Promise<void> {
   for (const { representative, members } of clusters) {
     const id = shortId(stageRunId, representative);
@@ -201,14 +263,24 @@ export async function saveClusters(
     for (const { opinionId, method, similarity } of members) {
       await trx
         .insertInto('cluster_members')
-        .values({ cluster_id: id, opinion_id: opinionId, method, similarity, representative: opinionId === representative ? 1 : 0 })
+        .values({
+          cluster_id: id,
+          opinion_id: opinionId,
+          method,
+          similarity,
+          representative: opinionId === representative ? 1 : 0,
+        })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
     }
   }
 }
 
-export async function saveSelections(trx: Trx, stageRunId: string, rows: readonly { opinionId: string; selected: boolean; reason: string | null }[]): Promise<void> {
+export async function saveSelections(
+  trx: Trx,
+  stageRunId: string,
+  rows: readonly { opinionId: string; selected: boolean; reason: string | null }[],
+): Promise<void> {
   for (const { opinionId, selected, reason } of rows) {
     await trx
       .insertInto('selections')
@@ -219,7 +291,10 @@ export async function saveSelections(trx: Trx, stageRunId: string, rows: readonl
 }
 
 /** Writes what `decide` found into the opinions' cache. */
-export async function saveDecisions(trx: Trx, rows: readonly { opinionId: string; status: string; reason: string | null }[]): Promise<void> {
+export async function saveDecisions(
+  trx: Trx,
+  rows: readonly { opinionId: string; status: string; reason: string | null }[],
+): Promise<void> {
   for (const { opinionId, status, reason } of rows) {
     await trx.updateTable('opinions').set({ status, reason }).where('id', '=', opinionId).execute();
   }

@@ -5,7 +5,11 @@ import type { Store } from './store.ts';
 
 export type RunRow = Selectable<Database['runs']>;
 
-export async function saveRun(store: Store, row: RunRow, prompts: readonly { hash: string; name: string; version: number; text: string }[]): Promise<void> {
+export async function saveRun(
+  store: Store,
+  row: RunRow,
+  prompts: readonly { hash: string; name: string; version: number; text: string }[],
+): Promise<void> {
   await store.write(async (trx) => {
     await trx.insertInto('runs').values(row).execute();
     for (const prompt of prompts) {
@@ -19,7 +23,11 @@ export async function saveRun(store: Store, row: RunRow, prompts: readonly { has
   });
 }
 
-export async function updateRun(store: Store, id: string, change: Partial<Omit<RunRow, 'id'>>): Promise<void> {
+export async function updateRun(
+  store: Store,
+  id: string,
+  change: Partial<Omit<RunRow, 'id'>>,
+): Promise<void> {
   await store.write((trx) =>
     trx
       .updateTable('runs')
@@ -31,7 +39,13 @@ export async function updateRun(store: Store, id: string, change: Partial<Omit<R
 
 /** The newest run with a fingerprint. */
 export async function findRun(store: Store, fingerprint: string): Promise<RunRow | undefined> {
-  return store.read.selectFrom('runs').selectAll().where('fingerprint', '=', fingerprint).orderBy('created_at', 'desc').orderBy('id').executeTakeFirst();
+  return store.read
+    .selectFrom('runs')
+    .selectAll()
+    .where('fingerprint', '=', fingerprint)
+    .orderBy('created_at', 'desc')
+    .orderBy('id')
+    .executeTakeFirst();
 }
 
 /** A run by its id, the newest when no id is given; a UserError when there is none. */
@@ -39,7 +53,11 @@ export async function getRun(store: Store, id?: string): Promise<RunRow> {
   let query = store.read.selectFrom('runs').selectAll();
   if (id !== undefined) query = query.where('id', '=', id);
   const row = await query.orderBy('created_at', 'desc').executeTakeFirst();
-  if (!row) throw new UserError(id === undefined ? `${store.path} holds no run.` : `There is no run "${id}" in ${store.path}.`, { mend: 'See `culturepark runs`.' });
+  if (!row)
+    throw new UserError(
+      id === undefined ? `${store.path} holds no run.` : `There is no run "${id}" in ${store.path}.`,
+      { mend: 'See `culturepark runs`.' },
+    );
   return row;
 }
 
@@ -59,7 +77,10 @@ export async function promptsOf(store: Store, runId: string): Promise<Map<string
 }
 
 /** Name, version and hash of the prompt texts that a run uses. */
-export async function promptRefs(store: Store, runId: string): Promise<{ name: string; version: number; hash: string }[]> {
+export async function promptRefs(
+  store: Store,
+  runId: string,
+): Promise<{ name: string; version: number; hash: string }[]> {
   return store.read
     .selectFrom('run_prompts')
     .innerJoin('prompts', 'prompts.hash', 'run_prompts.prompt_hash')
@@ -75,7 +96,18 @@ export interface RunFigures {
   calls: { made: number; reused: number; retried: number; failed: number };
   tokens: { input: number; cached_input: number; output: number };
   cost_usd: number | null;
-  opinions: Record<'extracted' | 'grounded' | 'ungrounded' | 'entail' | 'contradict' | 'irrelevant' | 'rewritten' | 'duplicate' | 'accepted', number>;
+  opinions: Record<
+    | 'extracted'
+    | 'grounded'
+    | 'ungrounded'
+    | 'entail'
+    | 'contradict'
+    | 'irrelevant'
+    | 'rewritten'
+    | 'duplicate'
+    | 'accepted',
+    number
+  >;
   samples: number;
 }
 
@@ -126,7 +158,12 @@ export async function runFigures(store: Store, runId: string): Promise<RunFigure
       failed: dialogues['failed'] ?? 0,
       flagged: dialogues['flagged'] ?? 0,
     },
-    calls: { made: paid?.n ?? 0, reused: uses.find(({ reused }) => reused === 1)?.n ?? 0, retried, failed: paid?.failed ?? 0 },
+    calls: {
+      made: paid?.n ?? 0,
+      reused: uses.find(({ reused }) => reused === 1)?.n ?? 0,
+      retried,
+      failed: paid?.failed ?? 0,
+    },
     tokens: { input: paid?.input ?? 0, cached_input: paid?.cached ?? 0, output: paid?.output ?? 0 },
     cost_usd: !paid ? 0 : paid.priced < paid.n ? null : (paid.cost ?? 0),
     opinions: await opinionFigures(store, runId),
@@ -143,7 +180,15 @@ async function opinionFigures(store: Store, runId: string): Promise<RunFigures['
   const counted = await opinions
     .select((e) => [
       e.fn.count<number>(e.case().when('rewrite_of', 'is', null).then(1).end()).as('extracted'),
-      e.fn.count<number>(e.case().when(e.and([e('rewrite_of', 'is', null), e('quote', 'is not', null)])).then(1).end()).as('grounded'),
+      e.fn
+        .count<number>(
+          e
+            .case()
+            .when(e.and([e('rewrite_of', 'is', null), e('quote', 'is not', null)]))
+            .then(1)
+            .end(),
+        )
+        .as('grounded'),
       e.fn.count<number>(e.case().when('rewrite_of', 'is not', null).then(1).end()).as('rewritten'),
       e.fn.count<number>(e.case().when('opinions.status', '=', 'accepted').then(1).end()).as('accepted'),
       e.fn.count<number>(e.case().when('opinions.reason', '=', 'duplicate').then(1).end()).as('duplicate'),
@@ -159,5 +204,11 @@ async function opinionFigures(store: Store, runId: string): Promise<RunFigures['
     .groupBy('verdict')
     .execute();
   const of = (verdict: string): number => verdicts.find((row) => row.verdict === verdict)?.n ?? 0;
-  return { ...counted, ungrounded: counted.extracted - counted.grounded, entail: of('entail'), contradict: of('contradict'), irrelevant: of('irrelevant') };
+  return {
+    ...counted,
+    ungrounded: counted.extracted - counted.grounded,
+    entail: of('entail'),
+    contradict: of('contradict'),
+    irrelevant: of('irrelevant'),
+  };
 }

@@ -25,12 +25,21 @@ export async function* acceptedOpinions(store: Store, runId: string): AsyncGener
       .selectFrom('opinions as o')
       .innerJoin('stage_runs as r', 'r.id', 'o.stage_run_id')
       .innerJoin('dialogues as d', 'd.id', 'o.dialogue_id')
-      .innerJoin('turns as t', (join) => join.onRef('t.dialogue_id', '=', 'o.dialogue_id').onRef('t.idx', '=', 'o.turn_idx'))
+      .innerJoin('turns as t', (join) =>
+        join.onRef('t.dialogue_id', '=', 'o.dialogue_id').onRef('t.idx', '=', 'o.turn_idx'),
+      )
       .innerJoin('calls as spoken', 'spoken.id', 't.call_id')
       .innerJoin('calls as made', 'made.id', 'o.call_id')
       .innerJoin('personas as p', 'p.id', 'o.persona_id')
-      .leftJoin('stances as s', (join) => join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'))
-      .leftJoin('cells as c', (join) => join.onRef('c.topic_id', '=', 'd.topic_id').onRef('c.country', '=', 'p.country').onRef('c.code', '=', 's.code'))
+      .leftJoin('stances as s', (join) =>
+        join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'),
+      )
+      .leftJoin('cells as c', (join) =>
+        join
+          .onRef('c.topic_id', '=', 'd.topic_id')
+          .onRef('c.country', '=', 'p.country')
+          .onRef('c.code', '=', 's.code'),
+      )
       .select((e) => [
         'o.id as opinionId',
         'o.key',
@@ -78,7 +87,16 @@ export async function saveSamples(store: Store, rows: readonly SampleRow[]): Pro
       await trx
         .insertInto('samples')
         .values(row)
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ split: row.split, status: row.status, language: row.language, tokens: row.tokens }))
+        .onConflict((conflict) =>
+          conflict
+            .column('id')
+            .doUpdateSet({
+              split: row.split,
+              status: row.status,
+              language: row.language,
+              tokens: row.tokens,
+            }),
+        )
         .execute();
     }
   });
@@ -86,11 +104,16 @@ export async function saveSamples(store: Store, rows: readonly SampleRow[]): Pro
 
 /** Before an export: the samples of the run are withdrawn until the export takes them up again. */
 export async function withdrawSamples(store: Store, runId: string): Promise<void> {
-  await store.write((trx) => trx.updateTable('samples').set({ status: 'withdrawn' }).where('run_id', '=', runId).execute());
+  await store.write((trx) =>
+    trx.updateTable('samples').set({ status: 'withdrawn' }).where('run_id', '=', runId).execute(),
+  );
 }
 
 /** How a run's opinions of each culture ended, with the reason. */
-export async function funnel(store: Store, runId: string): Promise<{ culture: string; status: string; reason: string | null; opinions: number }[]> {
+export async function funnel(
+  store: Store,
+  runId: string,
+): Promise<{ culture: string; status: string; reason: string | null; opinions: number }[]> {
   return store.read
     .selectFrom('opinions as o')
     .innerJoin('stage_runs as r', 'r.id', 'o.stage_run_id')
@@ -104,6 +127,15 @@ export async function funnel(store: Store, runId: string): Promise<{ culture: st
     .execute();
 }
 
-export async function omissionsIn(store: Store, runId: string): Promise<{ culture: string; topic_id: string; reason: string }[]> {
-  return store.read.selectFrom('omissions').select(['culture', 'topic_id', 'reason']).where('run_id', '=', runId).orderBy('culture').orderBy('topic_id').execute();
+export async function omissionsIn(
+  store: Store,
+  runId: string,
+): Promise<{ culture: string; topic_id: string; reason: string }[]> {
+  return store.read
+    .selectFrom('omissions')
+    .select(['culture', 'topic_id', 'reason'])
+    .where('run_id', '=', runId)
+    .orderBy('culture')
+    .orderBy('topic_id')
+    .execute();
 }

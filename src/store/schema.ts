@@ -23,9 +23,25 @@ export interface Database {
   topics: { id: string; survey: string; theme: string; statement: string; scale: string | null };
   topic_texts: { topic_id: string; language: string; text: string; source: string; reviewed: number };
   scales: { scale: string; code: number; label: string; agreement: number };
-  cells: { topic_id: string; country: string; scale: string; code: number; n: number; weighted_n: number | null };
+  cells: {
+    topic_id: string;
+    country: string;
+    scale: string;
+    code: number;
+    n: number;
+    weighted_n: number | null;
+  };
   cell_totals: { topic_id: string; country: string; valid_n: number; missing_n: number };
-  personas: { id: string; key: string; run_id: string; culture: string; country: string; name: string; age_band: string; gender: string };
+  personas: {
+    id: string;
+    key: string;
+    run_id: string;
+    culture: string;
+    country: string;
+    name: string;
+    age_band: string;
+    gender: string;
+  };
   stances: { persona_id: string; topic_id: string; code: number };
   dialogues: {
     id: string;
@@ -72,9 +88,32 @@ export interface Database {
     ms: number;
     error: string | null;
   };
-  call_uses: { run_id: string; call_id: string; stage: string; role: string; subject: string; reused: number };
-  turns: { dialogue_id: string; idx: number; seat: number; persona_id: string | null; kind: string; text: string; call_id: string; flags: string };
-  readings: { dialogue_id: string; persona_id: string; idx: number; moment: string; code: number | null; call_id: string };
+  call_uses: {
+    run_id: string;
+    call_id: string;
+    stage: string;
+    role: string;
+    subject: string;
+    reused: number;
+  };
+  turns: {
+    dialogue_id: string;
+    idx: number;
+    seat: number;
+    persona_id: string | null;
+    kind: string;
+    text: string;
+    call_id: string;
+    flags: string;
+  };
+  readings: {
+    dialogue_id: string;
+    persona_id: string;
+    idx: number;
+    moment: string;
+    code: number | null;
+    call_id: string;
+  };
   stage_runs: {
     id: string;
     run_id: string;
@@ -108,9 +147,25 @@ export interface Database {
   };
   verdicts: { opinion_id: string; stage_run_id: string; verdict: string; model: string; call_id: string };
   clusters: { id: string; stage_run_id: string };
-  cluster_members: { cluster_id: string; opinion_id: string; method: string; similarity: number; representative: number };
+  cluster_members: {
+    cluster_id: string;
+    opinion_id: string;
+    method: string;
+    similarity: number;
+    representative: number;
+  };
   selections: { stage_run_id: string; opinion_id: string; selected: number; reason: string | null };
   reviews: { subject: string; mark: string; note: string | null; reviewer: string; at: number };
-  samples: { id: string; run_id: string; opinion_id: string | null; kind: string; culture: string; language: string; split: string; status: string; tokens: number | null };
+  samples: {
+    id: string;
+    run_id: string;
+    opinion_id: string | null;
+    kind: string;
+    culture: string;
+    language: string;
+    split: string;
+    status: string;
+    tokens: number | null;
+  };
   search_documents: { doc: number; kind: string; subject: string; run_id: string };
 }

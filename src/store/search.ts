@@ -19,8 +19,16 @@ export async function indexRun(store: Store, runId: string): Promise<void> {
 }
 
 async function indexDialogues(store: Store, runId: string, dialogues: readonly string[]): Promise<void> {
-  const turns = await store.read.selectFrom('turns').select(['dialogue_id', 'idx', 'text']).where('dialogue_id', 'in', dialogues).execute();
-  const opinions = await store.read.selectFrom('opinions').select(['id', 'text']).where('dialogue_id', 'in', dialogues).execute();
+  const turns = await store.read
+    .selectFrom('turns')
+    .select(['dialogue_id', 'idx', 'text'])
+    .where('dialogue_id', 'in', dialogues)
+    .execute();
+  const opinions = await store.read
+    .selectFrom('opinions')
+    .select(['id', 'text'])
+    .where('dialogue_id', 'in', dialogues)
+    .execute();
   const documents = [
     ...turns.map(({ dialogue_id, idx, text }) => ({ kind: 'turn', subject: `${dialogue_id}/${idx}`, text })),
     ...opinions.map(({ id, text }) => ({ kind: 'opinion', subject: id, text })),
@@ -30,14 +38,21 @@ async function indexDialogues(store: Store, runId: string, dialogues: readonly s
   });
 }
 
-async function indexText(trx: Trx, runId: string, { kind, subject, text }: { kind: string; subject: string; text: string }): Promise<void> {
+async function indexText(
+  trx: Trx,
+  runId: string,
+  { kind, subject, text }: { kind: string; subject: string; text: string },
+): Promise<void> {
   const added = await trx
     .insertInto('search_documents')
     .values({ kind, subject, run_id: runId } as never)
     .onConflict((conflict) => conflict.doNothing())
     .returning('doc')
     .executeTakeFirst();
-  if (added) await sql`INSERT INTO search (rowid, tokens) VALUES (${added.doc}, ${searchTokens(text).join(' ')})`.execute(trx);
+  if (added)
+    await sql`INSERT INTO search (rowid, tokens) VALUES (${added.doc}, ${searchTokens(text).join(' ')})`.execute(
+      trx,
+    );
 }
 
 /** A turn (`DIALOGUE/IDX`) or an opinion that holds the words. */

@@ -6,7 +6,12 @@ import type { Scale, Survey, Topic } from '../survey/types.ts';
 import type { Store, Trx } from './store.ts';
 
 /** Stores the topics that a run uses, with their words and their cells; a topic that stands there with other words is refused. */
-export async function saveTopics(store: Store, survey: Survey, topics: readonly Topic[], texts: readonly SurveyTexts[]): Promise<void> {
+export async function saveTopics(
+  store: Store,
+  survey: Survey,
+  topics: readonly Topic[],
+  texts: readonly SurveyTexts[],
+): Promise<void> {
   await store.write(async (trx) => {
     for (const scale of survey.scales.values()) {
       await trx
@@ -19,12 +24,23 @@ export async function saveTopics(store: Store, survey: Survey, topics: readonly 
   });
 }
 
-async function saveTopic(trx: Trx, survey: Survey, topic: Topic, texts: readonly SurveyTexts[]): Promise<void> {
+async function saveTopic(
+  trx: Trx,
+  survey: Survey,
+  topic: Topic,
+  texts: readonly SurveyTexts[],
+): Promise<void> {
   const known = await trx.selectFrom('topics').selectAll().where('id', '=', topic.id).executeTakeFirst();
-  if (known && (known.statement !== topic.statement || known.survey !== topic.survey || known.scale !== topic.scale)) {
-    throw new UserError(`The topic ${topic.id} is in this database already, with other words: "${known.statement}".`, {
-      mend: 'Give the changed topic another id, or use another database (--db).',
-    });
+  if (
+    known &&
+    (known.statement !== topic.statement || known.survey !== topic.survey || known.scale !== topic.scale)
+  ) {
+    throw new UserError(
+      `The topic ${topic.id} is in this database already, with other words: "${known.statement}".`,
+      {
+        mend: 'Give the changed topic another id, or use another database (--db).',
+      },
+    );
   }
   if (!known) await trx.insertInto('topics').values(topic).execute();
   for (const words of texts) {
@@ -32,7 +48,13 @@ async function saveTopic(trx: Trx, survey: Survey, topic: Topic, texts: readonly
     if (text === undefined) continue;
     await trx
       .insertInto('topic_texts')
-      .values({ topic_id: topic.id, language: words.language, text, source: words.review, reviewed: words.review === 'reviewed' ? 1 : 0 })
+      .values({
+        topic_id: topic.id,
+        language: words.language,
+        text,
+        source: words.review,
+        reviewed: words.review === 'reviewed' ? 1 : 0,
+      })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
@@ -52,34 +74,60 @@ async function saveTopic(trx: Trx, survey: Survey, topic: Topic, texts: readonly
         })),
       )
       .execute();
-    await trx.insertInto('cell_totals').values({ topic_id: topic.id, country: cell.country, valid_n: cell.validN, missing_n: cell.missingN }).execute();
+    await trx
+      .insertInto('cell_totals')
+      .values({ topic_id: topic.id, country: cell.country, valid_n: cell.validN, missing_n: cell.missingN })
+      .execute();
   }
 }
 
 /** A cell's figures are what rows of earlier runs point to: they don't change under a topic's id. */
 async function checkCells(trx: Trx, survey: Survey, topic: Topic): Promise<void> {
-  const rows = await trx.selectFrom('cells').select(['country', 'code', 'n']).where('topic_id', '=', topic.id).execute();
+  const rows = await trx
+    .selectFrom('cells')
+    .select(['country', 'code', 'n'])
+    .where('topic_id', '=', topic.id)
+    .execute();
   for (const { country, code, n } of rows) {
     const cell = survey.cells.get(cellKey(topic.id, country));
     const at = cell?.scale.options.findIndex((option) => option.code === code) ?? -1;
     if (cell?.counts[at] !== n) {
-      throw new UserError(`The topic ${topic.id} is in this database already, with other figures for ${country}.`, {
-        mend: 'Give the changed topic another id, or use another database (--db).',
-      });
+      throw new UserError(
+        `The topic ${topic.id} is in this database already, with other figures for ${country}.`,
+        {
+          mend: 'Give the changed topic another id, or use another database (--db).',
+        },
+      );
     }
   }
 }
 
 /** The topics, scales and cells that the database holds, and the statements by language and topic. */
-export async function storedSurvey(store: Store): Promise<{ survey: Survey; statements: Map<string, Map<string, string>> }> {
+export async function storedSurvey(
+  store: Store,
+): Promise<{ survey: Survey; statements: Map<string, Map<string, string>> }> {
   const { read } = store;
   const topics = await read.selectFrom('topics').selectAll().execute();
   const options = await read.selectFrom('scales').selectAll().orderBy('scale').orderBy('code').execute();
   const scales = new Map(
-    [...groupBy(options, ({ scale }) => scale)].map(([id, rows]) => [id, { id, options: rows.map(({ code, label, agreement }) => ({ code, label, agreement })) }]),
+    [...groupBy(options, ({ scale }) => scale)].map(([id, rows]) => [
+      id,
+      { id, options: rows.map(({ code, label, agreement }) => ({ code, label, agreement })) },
+    ]),
   );
-  const totals = new Map((await read.selectFrom('cell_totals').selectAll().execute()).map((row) => [cellKey(row.topic_id, row.country), row]));
-  const counts = await read.selectFrom('cells').selectAll().orderBy('topic_id').orderBy('country').orderBy('code').execute();
+  const totals = new Map(
+    (await read.selectFrom('cell_totals').selectAll().execute()).map((row) => [
+      cellKey(row.topic_id, row.country),
+      row,
+    ]),
+  );
+  const counts = await read
+    .selectFrom('cells')
+    .selectAll()
+    .orderBy('topic_id')
+    .orderBy('country')
+    .orderBy('code')
+    .execute();
   const cells = new Map(
     [...groupBy(counts, (row) => cellKey(row.topic_id, row.country))].map(([key, rows]) => {
       const [{ topic_id: topicId, country, scale }] = rows as [(typeof rows)[number]];
@@ -100,7 +148,10 @@ export async function storedSurvey(store: Store): Promise<{ survey: Survey; stat
   );
   const texts = await read.selectFrom('topic_texts').selectAll().execute();
   const statements = new Map(
-    [...groupBy(texts, ({ language }) => language)].map(([language, rows]) => [language, new Map(rows.map((row) => [row.topic_id, row.text]))]),
+    [...groupBy(texts, ({ language }) => language)].map(([language, rows]) => [
+      language,
+      new Map(rows.map((row) => [row.topic_id, row.text])),
+    ]),
   );
   return { survey: { topics: new Map(topics.map((topic) => [topic.id, topic])), scales, cells }, statements };
 }

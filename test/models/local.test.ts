@@ -28,7 +28,7 @@ process.env.HF_ENDPOINT = nowhere;
 const found = await resolveLocalModel('', quiet);
 const why = 'unavailable' in found ? `: skipped, there is no default model here (${found.unavailable})` : '';
 
-describe.skipIf(why !== '')(`the default model${why}`, () => {
+describe.skipIf(why !== '')(`the default model${why}`, { timeout: 30_000 }, () => {
   let model: ChatModel;
   const file = 'file' in found ? found.file : '';
   const never = new AbortController().signal;
@@ -107,7 +107,11 @@ describe.skipIf(why !== '')(`the default model${why}`, () => {
         .min(1)
         .max(3),
     });
-    const schema = { name: 'opinions', schema: z.toJSONSchema(Opinions) as Record<string, unknown> };
+    const schema = {
+      name: 'opinions',
+      schema: z.toJSONSchema(Opinions) as Record<string, unknown>,
+      fault: () => undefined,
+    };
     const text = '0 Amina: I think that children need their mother at home.\n\nList the opinions as JSON.';
     for (const temperature of [0, 1]) {
       const asked = request([{ role: 'user', text }], { schema, maxTokens: 260, sampling: { temperature } });
@@ -118,7 +122,7 @@ describe.skipIf(why !== '')(`the default model${why}`, () => {
   });
 
   it('refuses a schema that it cannot obey and a prompt that it cannot hold', async () => {
-    const schema = { name: 'x', schema: { not: {} } };
+    const schema = { name: 'x', schema: { not: {} }, fault: () => undefined };
     await expect(model.chat(request(talk('x'), { schema }), never)).rejects.toMatchObject({
       kind: 'bad-request',
     });

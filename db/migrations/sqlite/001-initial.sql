@@ -67,7 +67,8 @@ CREATE INDEX dialogues_run ON dialogues (run_id, status, key);
 CREATE TABLE participants (dialogue_id TEXT NOT NULL REFERENCES dialogues (id), seat INTEGER NOT NULL, persona_id TEXT REFERENCES personas (id), role TEXT NOT NULL, PRIMARY KEY (dialogue_id, seat)) WITHOUT ROWID;
 CREATE INDEX participants_persona ON participants (persona_id);
 
-CREATE TABLE messages (hash TEXT PRIMARY KEY, role TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
+-- Each text that was sent, once. (Tables with long texts keep their rowid: hashed keys would leave their pages a third empty.)
+CREATE TABLE messages (hash TEXT PRIMARY KEY, role TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TABLE calls (
   id TEXT PRIMARY KEY,
   key TEXT NOT NULL,
@@ -85,7 +86,7 @@ CREATE TABLE calls (
   created_at INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX calls_ok ON calls (key) WHERE status = 'ok';
-CREATE INDEX calls_not_ok ON calls (key) WHERE status <> 'ok';
+CREATE INDEX calls_key ON calls (key);
 CREATE TABLE tries (
   call_id TEXT NOT NULL REFERENCES calls (id),
   n INTEGER NOT NULL,
@@ -119,7 +120,7 @@ CREATE TABLE turns (
   call_id TEXT NOT NULL REFERENCES calls (id),
   flags TEXT NOT NULL,
   PRIMARY KEY (dialogue_id, idx)
-) WITHOUT ROWID;
+);
 CREATE INDEX turns_call ON turns (call_id);
 -- The stance ledger.
 CREATE TABLE readings (

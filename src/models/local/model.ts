@@ -259,9 +259,9 @@ async function fingerprint(file: string): Promise<{ sha256: string; bytes: numbe
   return { sha256, bytes: info.size };
 }
 
-function seedOf({ messages, schema, sampling }: ChatRequest): number {
+function seedOf({ messages, schema, sampling, rehearsal }: ChatRequest): number {
   return createHash('sha256')
-    .update(JSON.stringify([messages, schema, sampling]))
+    .update(JSON.stringify([messages, schema?.schema, sampling, rehearsal?.seed]))
     .digest()
     .readUInt32LE();
 }
@@ -279,7 +279,7 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 const sentenceEnd = /[.!?…。！？؟۔।]["'”’»)」』]?$/u;
 
 /** What followed the last `run` tokens of the output wherever they stood before, in the prompt or in the output itself. */
-function followers(prompt: readonly number[], run = 5): (output: readonly number[]) => NodeLlamaCpp.Token[] {
+function followers(prompt: readonly number[], run = 6): (output: readonly number[]) => NodeLlamaCpp.Token[] {
   const next = new Map<string, NodeLlamaCpp.Token[]>();
   const note = (tokens: readonly number[], end: number) => {
     const key = tokens.slice(end - run, end).join();
@@ -307,50 +307,61 @@ function sentenceGrammar(maxTokens: number): string {
     `space ::= " "?`,
     `sentence ::= first char{7,400} [${ends}]{1,3} ["'”’»)」』]?`,
     `first ::= [^ ,;:)(-${ends}${never}]`,
-    `char ::= [^${ends}${never}] | "." [0-9] | [A-Z] "." [A-Z] "."`,
+    `char ::= [^${ends}${never}] | [0-9] "." [0-9] | [A-Z] "." [A-Z] "."`,
   ].join('\n');
 }
 
 type JsonSchema = Record<string, unknown>;
 
-/** Items of an array without `maxItems`. */
-const openItems = 8;
-
 /**
  * Grammar (GBNF) of a JSON schema as `z.toJSONSchema` writes it: objects (every property, in order), arrays, enums,
- * constants, unions, strings, numbers. Strings share the token limit (three characters a token), so that the object
- * is closed before it.
+ * constants, unions, strings, numbers. It holds no more than the token limit: first arrays are kept short, then strings.
  *
  * @throws ModelFault `bad-request` for a schema with other parts.
  */
 function jsonGrammar(root: JsonSchema, maxTokens: number): string {
-  const chars = Math.max(16, Math.floor((maxTokens * 3 - 24 * slots(root)) / slots(root)));
+  let chars = 240;
+  let items = 32;
   const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
-  const list = (value: unknown) => value as JsonSchema[];
+  const propertiesOf = (schema: JsonSchema) =>
+    Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>);
+  const leastOf = (schema: JsonSchema) => (schema.minItems ?? 0) as number;
+  const mostOf = (schema: JsonSchema) =>
+    Math.max(leastOf(schema), Math.min(items, (schema.maxItems ?? items) as number));
+  const lengthOf = (schema: JsonSchema) => Math.floor(Math.min(chars, (schema.maxLength ?? chars) as number));
+  const choicesOf = (schema: JsonSchema) => {
+    const types = Array.isArray(schema.type)
+      ? schema.type.map((type: unknown) => ({ ...schema, type }))
+      : undefined;
+    return (schema.anyOf ?? schema.oneOf ?? types) as JsonSchema[] | undefined;
+  };
+
+  /** Most tokens of a value; a token is taken to hold three characters, which is few. */
+  function cost(schema: JsonSchema): number {
+    const choices = choicesOf(schema);
+    if (choices) return Math.max(...choices.map(cost));
+    if (schema.type === 'object') return propertiesOf(schema).reduce((sum, [, of]) => sum + 5 + cost(of), 2);
+    if (schema.type === 'array') return 2 + mostOf(schema) * (1 + cost(schema.items as JsonSchema));
+    return schema.type === 'string' && !schema.enum && !('const' in schema) ? 2 + lengthOf(schema) / 3 : 4;
+  }
 
   function rule(schema: JsonSchema): string {
+    const choices = choicesOf(schema);
     if ('const' in schema) return literal(schema.const);
     if (Array.isArray(schema.enum)) return `(${schema.enum.map(literal).join(' | ')})`;
-    const union = schema.anyOf ?? schema.oneOf;
-    if (Array.isArray(union)) return `(${list(union).map(rule).join(' | ')})`;
+    if (choices) return `(${choices.map(rule).join(' | ')})`;
     switch (schema.type) {
       case 'object': {
-        const properties = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>);
-        return [
-          '"{"',
-          properties.map(([key, of]) => `${literal(key)} ": " ${rule(of)}`).join(' ", " '),
-          '"}"',
-        ].join(' ');
+        const properties = propertiesOf(schema).map(([key, of]) => `${literal(key)} ": " ${rule(of)}`);
+        return `"{" ${properties.join(' ", " ')} "}"`;
       }
       case 'array': {
-        const least = (schema.minItems ?? 0) as number;
-        const more = Math.max(least, (schema.maxItems ?? openItems) as number) - 1;
-        const item = rule(schema.items as JsonSchema);
-        const items = `${item} (", " ${item}){${Math.max(0, least - 1)},${more}}`;
-        return least > 0 ? `"[" ${items} "]"` : `"[" (${items})? "]"`;
+        const [least, most, item] = [leastOf(schema), mostOf(schema), rule(schema.items as JsonSchema)];
+        const list = `${item} (", " ${item}){${Math.max(0, least - 1)},${most - 1}}`;
+        return most === 0 ? '"[]"' : `"[" ${least > 0 ? list : `(${list})?`} "]"`;
       }
       case 'string': {
-        const most = Math.min(chars, (schema.maxLength ?? Infinity) as number);
+        const most = lengthOf(schema);
         return `"\\"" char{${Math.min(most, (schema.minLength ?? 0) as number)},${most}} "\\""`;
       }
       case 'integer': {
@@ -372,16 +383,10 @@ function jsonGrammar(root: JsonSchema, maxTokens: number): string {
         );
     }
   }
-  return `root ::= ${rule(root)}\nchar ::= [^"\\\\\\x00-\\x1F\\x7F] | "\\\\" ["\\\\/n]`;
-}
 
-/** How many strings the largest object of a schema has, at least 1. */
-function slots(schema: JsonSchema): number {
-  const parts = Object.values((schema.properties ?? {}) as Record<string, JsonSchema>);
-  if (schema.type === 'array')
-    return ((schema.maxItems ?? openItems) as number) * slots(schema.items as JsonSchema);
-  return Math.max(
-    1,
-    parts.reduce((sum, part) => sum + (part.enum || part.type === 'integer' ? 0.2 : slots(part)), 0),
-  );
+  while (cost(root) > maxTokens && (items > 1 || chars > 24)) {
+    if (items > 3 || (items > 1 && chars < 60)) items--;
+    else chars /= 1.25;
+  }
+  return `root ::= ${rule(root)}\nchar ::= [^"\\\\\\x00-\\x1F\\x7F] | "\\\\" ["\\\\/n]`;
 }

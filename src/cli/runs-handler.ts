@@ -1,0 +1,139 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { costsOf, holderOf, runCounts, type RunHolder } from '../store/inspect.ts';
+import { listRuns } from '../store/runs.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { printJson } from './inspect-text.ts';
+import { err, out } from './output.ts';
+import { runLine, runsTable, type RunLine } from './runs-text.ts';
+
+export interface RunsFlags {
+  watch: boolean;
+  costs: boolean;
+  db: string;
+  json: boolean;
+}
+
+/** Prints the runs of a database, with `watch` until none is under way. Returns the exit code. */
+export async function runs(flags: RunsFlags, intervalMs = 2000): Promise<number> {
+  const store = openStore(flags.db, { readonly: true });
+  try {
+    return flags.watch ? await watched(store, flags, intervalMs) : show(await linesOf(store, flags), flags);
+  } finally {
+    await store.close();
+  }
+}
+
+function show(lines: readonly RunLine[], { json }: RunsFlags): number {
+  if (json) printJson(lines);
+  else
+    out(
+      lines.length === 0
+        ? 'There are no runs yet: start one with `culturepark run quickstart`.'
+        : runsTable(lines),
+    );
+  return 0;
+}
+
+async function linesOf(
+  store: Store,
+  { costs }: Pick<RunsFlags, 'costs'>,
+  known = new Map<string, RunLine>(),
+): Promise<RunLine[]> {
+  const lines: RunLine[] = [];
+  for (const run of await listRuns(store)) {
+    const before = known.get(run.id);
+    // A watched run that nobody holds does not change: it is counted once.
+    if (before && !before.under_way && run.holder === null && before.updated_at === run.updated_at) {
+      lines.push(before);
+      continue;
+    }
+    const { id, scenario, status, stop_reason, phase, created_at, updated_at, finished_at } = run;
+    const holder = holderOf(run);
+    const line: RunLine = {
+      ...{
+        id,
+        scenario,
+        status,
+        stop_reason,
+        phase,
+        scripted: run.scripted === 1,
+        created_at,
+        updated_at,
+        finished_at,
+      },
+      under_way: holder !== null && isAlive(holder),
+      holder,
+      ...(await runCounts(store.read, id)),
+      ...(costs ? { costs: await costsOf(store.read, id) } : {}),
+    };
+    known.set(id, line);
+    lines.push(line);
+  }
+  return lines;
+}
+
+/** False for a process of this machine that is gone; of another machine nothing is known. */
+function isAlive({ pid, host }: RunHolder): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It is there, and belongs to another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Follows the runs until none is under way: a table that is redrawn on a terminal, else a line for each change. */
+async function watched(store: Store, flags: RunsFlags, intervalMs: number): Promise<number> {
+  const stop = new AbortController();
+  const interrupted = (): void => stop.abort();
+  process.once('SIGINT', interrupted);
+  const draw = flags.json ? undefined : process.stdout.isTTY ? await redrawing() : plainLines();
+  try {
+    const known = new Map<string, RunLine>();
+    for (let first = true; ; first = false) {
+      const lines = await linesOf(store, flags, known);
+      const done = !lines.some(({ under_way }) => under_way);
+      if (done && (first || flags.json)) show(lines, flags);
+      else draw?.(lines);
+      if (done) break;
+      await sleep(intervalMs, undefined, { signal: stop.signal });
+    }
+  } catch (error) {
+    if (stop.signal.aborted) return 130;
+    throw error;
+  } finally {
+    process.removeListener('SIGINT', interrupted);
+    draw?.(undefined);
+  }
+  err('No run is under way.');
+  return 0;
+}
+
+/** Draws some lines; undefined at the end. */
+type Draw = (lines: readonly RunLine[] | undefined) => void;
+
+async function redrawing(): Promise<Draw> {
+  const { default: logUpdate } = await import('log-update');
+  return (lines) => {
+    // What is taller than the terminal can't be redrawn: the newest runs stand first.
+    if (lines) logUpdate(runsTable(lines.slice(0, Math.max(3, (process.stdout.rows ?? 24) - 3))));
+    else logUpdate.done();
+  };
+}
+
+function plainLines(): Draw {
+  const told = new Map<string, string>();
+  return (lines) => {
+    for (const line of lines ?? []) {
+      const text = runLine(line);
+      // Runs that had ended before the watch began are no news.
+      if (told.get(line.id) !== text && (line.under_way || told.has(line.id))) {
+        out(text);
+        told.set(line.id, text);
+      }
+    }
+  };
+}
