@@ -1,11 +1,12 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** The valid word closest to a wrong one, if it is close enough to have been meant. */
+/** The valid word closest to a wrong one, if it is close enough to have been meant: less than half of it differs. */
 export function nearest(word: string, valid: readonly string[]): string | undefined {
   if (valid.length === 0) return undefined;
   const lower = valid.map((one) => one.toLowerCase());
   const best = valid[lower.indexOf(closest(word.toLowerCase(), lower))] as string;
-  return distance(word.toLowerCase(), best.toLowerCase()) <= Math.max(2, Math.floor(best.length / 3)) ? best : undefined;
+  const close = Math.min(Math.max(2, Math.floor(best.length / 3)), Math.floor((best.length - 1) / 2));
+  return distance(word.toLowerCase(), best.toLowerCase()) <= close ? best : undefined;
 }
 
 /** ` Did you mean "x"?` or a list of what is valid. */

@@ -28,12 +28,17 @@ export function readYaml<S extends z.ZodType>(file: string, schema: S): YamlFile
   return parseYaml(readText(file), file, schema);
 }
 
-/** As readYaml, for a text that is at hand; `change` may alter the plain value before it is checked. */
+/**
+ * As readYaml, for a text that is at hand.
+ * @param change may alter the plain value before it is checked
+ * @param origin says where the value at a path came from, when it did not come from the text
+ */
 export function parseYaml<S extends z.ZodType>(
   text: string,
   file: string,
   schema: S,
   change: (value: unknown) => unknown = (value) => value,
+  origin: (path: readonly PropertyKey[]) => string | undefined = () => undefined,
 ): YamlFile<z.output<S>> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
@@ -44,9 +49,11 @@ export function parseYaml<S extends z.ZodType>(
       mend: 'Mend the file at that line; indent with spaces.',
     });
   }
+  const located = (path: readonly PropertyKey[], message: string): string =>
+    `${origin(path) ?? `${file}:${position(document, lines, path)}`}: ${path.map(String).join('.') || 'the file'}: ${message}`;
   const fault = (path: readonly PropertyKey[], message: string, mend?: string): UserError =>
-    new UserError(`${file}:${position(document, lines, path)}: ${path.map(String).join('.') || 'the file'}: ${message}`, {
-      mend: mend ?? 'Mend the file at that line.',
+    new UserError(located(path, message), {
+      mend: mend ?? (origin(path) === undefined ? 'Mend the file at that line.' : 'Give it another value.'),
     });
   let plain: unknown;
   try {
@@ -54,13 +61,12 @@ export function parseYaml<S extends z.ZodType>(
   } catch (cause) {
     throw new UserError(`${file}: ${(cause as Error).message}`, { mend: 'Write the file without nested aliases.', cause });
   }
-  const parsed = schema.safeParse(change(plain));
+  const value = change(plain);
+  const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    const messages = parsed.error.issues.slice(0, 8).map((issue) => describe(issue, plain, schema));
+    const messages = parsed.error.issues.slice(0, 8).map((issue) => describe(issue, value, schema));
     const first = messages[0] as { path: readonly PropertyKey[]; text: string };
-    const more = messages
-      .slice(1)
-      .map(({ path, text: line }) => `\n${file}:${position(document, lines, path)}: ${path.map(String).join('.') || 'the file'}: ${line}`);
+    const more = messages.slice(1).map(({ path, text: line }) => `\n${located(path, line)}`);
     throw fault(first.path, first.text + more.join(''));
   }
   return { file, value: parsed.data, fault };
@@ -77,12 +83,17 @@ function position(document: Document, lines: LineCounter, path: readonly Propert
   return '1:1';
 }
 
-/** A zod issue in words: the path of the value, what was expected, what is near. */
-function describe(issue: Issue, plain: unknown, schema: z.ZodType): { path: readonly PropertyKey[]; text: string } {
+/** A zod issue in words: the path of the value, what was expected, what is near. `base` is the path of `plain` in the whole. */
+function describe(
+  issue: Issue,
+  plain: unknown,
+  schema: z.ZodType,
+  base: readonly PropertyKey[] = [],
+): { path: readonly PropertyKey[]; text: string } {
   const found = valueAt(plain, issue.path);
   if (issue.code === 'unrecognized_keys') {
     const key = String(issue.keys[0]);
-    return { path: [...issue.path, key], text: `unknown key; ${suggestion(key, knownKeys(schema, issue.path))}` };
+    return { path: [...issue.path, key], text: `unknown key; ${suggestion(key, knownKeys(schema, [...base, ...issue.path]))}` };
   }
   if (issue.code === 'invalid_value') {
     const valid = issue.values.map(String);
@@ -90,14 +101,25 @@ function describe(issue: Issue, plain: unknown, schema: z.ZodType): { path: read
   }
   if (issue.code === 'invalid_union') {
     const inner = issue.errors.flat();
-    const deepest = inner.sort((a, b) => b.path.length - a.path.length)[0];
-    const expected = [...new Set(inner.filter((entry) => entry.code === 'invalid_type').map((entry) => (entry as { expected?: string }).expected))];
-    if (deepest && deepest.path.length > 0) {
-      const nested = describe(deepest, found, schema);
+    // An unknown key lies as deep as what it should have been, and tells more than what is then missing.
+    const depth = (entry: Issue): number => entry.path.length + (entry.code === 'unrecognized_keys' ? 1.5 : 0);
+    const deepest = inner.sort((a, b) => depth(b) - depth(a))[0];
+    if (deepest && depth(deepest) > 0) {
+      const nested = describe(deepest, found, schema, [...base, ...issue.path]);
       return { path: [...issue.path, ...nested.path], text: nested.text };
     }
-    return { path: issue.path, text: expected.length ? `expected ${expected.join(' or ')}, found ${show(found)}` : `${show(found)} is not valid` };
+    const expected = new Set(
+      inner.flatMap((entry) =>
+        entry.code === 'invalid_type' ? [entry.expected === 'array' ? 'a list' : entry.expected] : entry.code === 'invalid_value' ? entry.values.map((one) => `"${String(one)}"`) : [],
+      ),
+    );
+    return { path: issue.path, text: expected.size ? `expected ${[...expected].join(' or ')}, found ${show(found)}` : `${show(found)} is not valid` };
   }
+  if (issue.code === 'invalid_key') {
+    const wanted = issue.issues[0]?.message ?? issue.message;
+    return { path: issue.path, text: `expected ${wanted}, found "${show(String(issue.path.at(-1)))}"` };
+  }
+  if (issue.code === 'invalid_format' && issue.format === 'regex') return { path: issue.path, text: `expected ${issue.message}, found "${show(found)}"` };
   const missing = found === undefined;
   return { path: issue.path, text: missing ? `is missing (${issue.message.toLowerCase()})` : `${issue.message}; found ${show(found)}` };
 }
@@ -119,6 +141,14 @@ function valueAt(plain: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+  const text = typeof value === 'string' ? value : inJson(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+function inJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'nothing';
+  } catch {
+    return 'a value that holds itself';
+  }
 }

@@ -12,7 +12,7 @@ const names = z.strictObject(
 ) as unknown as z.ZodType<Culture['countries'][number]['names']>;
 
 /** `agents/<culture>.yaml`. */
-export const cultureSchema = z.strictObject({
+const cultureSchema = z.strictObject({
   name: z.strictObject({ en: z.string().min(1), own: z.string().min(1) }),
   language: z.string().regex(/^[a-z]{2}$/, 'a two-letter ISO 639-1 code'),
   weights_source: z.string().min(1),

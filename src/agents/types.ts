@@ -3,7 +3,7 @@ export type Gender = (typeof genders)[number];
 export const ageBands = ['18-29', '30-44', '45-59', '60+'] as const;
 export type AgeBand = (typeof ageBands)[number];
 
-export type Names = Record<Gender, Record<AgeBand, readonly string[]>>;
+type Names = Record<Gender, Record<AgeBand, readonly string[]>>;
 
 /** One country that stands for a culture. */
 export interface CultureCountry {

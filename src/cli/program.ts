@@ -44,11 +44,6 @@ const commands = [
 /** Runs a command line; returns the exit code: 0 done, 1 the user can mend it, 2 our fault, 3 budget or quota, 130 or 143 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
   const context: Context = { exitCode: 0 };
-  // A reader that has seen enough (`| head`) is no fault.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
   try {
     if (existsSync('.env')) process.loadEnvFile('.env');
     const parser = yargs([...argv])

@@ -163,7 +163,7 @@ function checkLanguages({ prepared, byRole }: Started): void {
 }
 
 /** What the models at work are worth, in plain words. */
-export function worth({
+function worth({
   models,
   fellBack,
   byRole,
@@ -181,7 +181,7 @@ export function worth({
   }
   if ([...byRole.values()].some((model) => /^SmolLM2-135M/i.test(model.model))) {
     lines.push(
-      'The small local model shows the whole thing at work; it is not one to train on. Its turns are bland, its quotes are often not verbatim (grounding drops them), and its verdicts are no better than chance.',
+      'The small local model shows the whole thing at work; it is not one to train on. Its turns are bland and often beside the point, and its verdicts are no better than chance.',
     );
   }
   return lines;
@@ -218,9 +218,8 @@ function conclude(result: RunResult, flags: Flags): void {
     );
   }
   if (result.status === 'finished') {
-    say(
-      `Samples: ${result.samples}, unverified: no judge was calibrated.${result.exports[0] ? ` Files: ${result.exports[0]}` : ''}`,
-    );
+    const rows = result.samples === 0 ? 'No samples.' : `${result.samples} samples, unverified: no judge was calibrated.`;
+    say(`${rows}${result.exports[0] ? ` Files: ${result.exports[0]}` : ''}`);
     say(`Next: culturepark inspect run ${result.run_id}`);
   }
   if (flags.json) {

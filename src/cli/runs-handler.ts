@@ -51,17 +51,15 @@ async function linesOf(
     const { id, scenario, status, stop_reason, phase, created_at, updated_at, finished_at } = run;
     const holder = holderOf(run);
     const line: RunLine = {
-      ...{
-        id,
-        scenario,
-        status,
-        stop_reason,
-        phase,
-        scripted: run.scripted === 1,
-        created_at,
-        updated_at,
-        finished_at,
-      },
+      id,
+      scenario,
+      status,
+      stop_reason,
+      phase,
+      scripted: run.scripted === 1,
+      created_at,
+      updated_at,
+      finished_at,
       under_way: holder !== null && isAlive(holder),
       holder,
       ...(await runCounts(store.read, id)),

@@ -1,12 +1,9 @@
+import { isDisclaimer } from './disclaimer.ts';
 import type { Dialogue, Participant, Turn } from './types.ts';
 
 /** Ways in which a reply leaves its role. */
 export type RoleBreak =
   'assistant-disclaimer' | 'speaks-for-other' | 'wrong-language' | 'copy' | 'repeats-prompt';
-
-// In every language of ours: "as an AI / language model / assistant".
-const disclaimer =
-  /(?<!\p{L})(as an? (ai|artificial intelligence|language model|assistant)|i am an? (ai|language model|assistant)|i'm an? (ai|language model|assistant)|als (ki|sprachmodell|künstliche intelligenz)|como (una? )?(ia|ai|inteligencia artificial|inteligência artificial|modelo de (lenguaje|linguagem))|bir (yapay zek[aâ]|dil modeli))(?!\p{L})|作为(一个)?(ai|人工智能|语言模型)|인공지능(으로서|으로써)|언어 모델|كنموذج لغوي|كذكاء اصطناعي|একটি (এআই|ভাষা মডেল)/iu;
 
 const scripts: Record<string, RegExp> = {
   ar: /\p{Script=Arabic}/gu,
@@ -24,6 +21,9 @@ function shareOfScript(text: string, language: string): number {
   return all === 0 ? 1 : count(text, scripts[language] ?? /\p{Script=Latin}/gu) / all;
 }
 
+/** Bytes from which words that stand in the prompt are no chance: 40 Latin letters, 13 of Han or Hangul. */
+const LONG = 40;
+
 const squeeze = (text: string): string =>
   text
     .normalize('NFKC')
@@ -39,22 +39,23 @@ export function roleBreak(
   prompt: string,
   text: string,
 ): RoleBreak | undefined {
-  if (disclaimer.test(text)) return 'assistant-disclaimer';
+  if (isDisclaimer(text)) return 'assistant-disclaimer';
   if (speaksForOther(dialogue, speaker, text)) return 'speaks-for-other';
   if (shareOfScript(text, dialogue.language) < 0.5) return 'wrong-language';
   const plain = squeeze(text);
   if (turns.some((turn) => turn.kind === 'public' && squeeze(turn.text) === plain)) return 'copy';
-  if (plain.length >= 40 && squeeze(prompt).includes(plain)) return 'repeats-prompt';
+  if (Buffer.byteLength(plain) >= LONG && squeeze(prompt).includes(plain)) return 'repeats-prompt';
   return undefined;
 }
 
-/** A line that begins with another participant's name and a colon. */
+/** A line that begins with another participant's name, or the moderator's, and a colon. */
 function speaksForOther(dialogue: Dialogue, speaker: Participant, text: string): boolean {
-  const others = dialogue.participants.flatMap(({ seat, persona }) =>
-    seat !== speaker.seat && persona && persona.name !== speaker.persona?.name ? [persona.name] : [],
-  );
+  const others = dialogue.participants.flatMap(({ seat, persona }) => {
+    const name = persona?.name ?? dialogue.prompts.moderator_name;
+    return seat !== speaker.seat && name !== speaker.persona?.name ? [name] : [];
+  });
   return text.split('\n').some((line) => {
-    const start = line.replace(/^[\s*_"“”#>-]+/u, '');
+    const start = line.replace(/^[\s\p{Cf}*_"“”„«»#>-]+/u, '');
     return others.some(
       (name) =>
         start.startsWith(name) && /^[*_\s]*(\([^)]{0,40}\))?[*_\s]*[:：]/u.test(start.slice(name.length)),

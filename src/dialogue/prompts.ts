@@ -10,7 +10,7 @@ const words = <const K extends string>(keys: readonly K[]) =>
   z.strictObject(Object.fromEntries(keys.map((key) => [key, text])) as Record<K, typeof text>);
 
 /** `agents/prompts/dialogue.<language>.yaml`: everything that speakers are told. */
-export const dialoguePromptsSchema = z.strictObject({
+const dialoguePromptsSchema = z.strictObject({
   version: z.number().int().positive(),
   language: text,
   review: text,
@@ -22,9 +22,11 @@ export const dialoguePromptsSchema = z.strictObject({
   stance: text,
   main_contact: text,
   moderator: text,
-  length: text,
-  anchor: text,
-  anchor_without_stance: text,
+  length: z.string(),
+  anchor: z.string(),
+  anchor_without_stance: z.string(),
+  sides: words(['agree', 'middle', 'disagree']).optional(),
+  warm_up: words(['ask', 'agree', 'middle', 'disagree']).optional(),
   moderator_name: text,
   heard: text,
   self_guidance: z.strictObject({ open: text, steps: z.array(text).min(1) }),
@@ -44,22 +46,27 @@ export interface PromptFile {
   text: string;
 }
 
+/** Prompt sets: the standard one, and short ones for small models. */
+export const promptSets = ['standard', 'brief'] as const;
+export type PromptSet = (typeof promptSets)[number];
+
+export const dialoguePromptName = (language: string, set: PromptSet): string =>
+  set === 'standard' ? `dialogue.${language}.yaml` : `dialogue.${language}.${set}.yaml`;
+
 /** Reads the dialogue prompts of a language, the user's before the package's; `stored` is the text that a resumed run keeps. */
 export function loadDialoguePrompts(
   language: string,
+  set: PromptSet,
   stored?: string,
 ): { prompts: DialoguePrompts; file: PromptFile } {
-  const name = `dialogue.${language}.yaml`;
+  const name = dialoguePromptName(language, set);
   const path = findFile('agents', 'prompts', name);
   if (!path && stored === undefined) {
-    throw new UserError(`There are no dialogue prompts in the language "${language}".`, {
-      mend: `Write agents/prompts/${name} (translate dialogue.en.yaml), or use \`language: english\`.`,
+    throw new UserError(`There are no ${set} dialogue prompts in the language "${language}".`, {
+      mend: `Write agents/prompts/${name} (translate the English one), or use \`language: english\`.`,
     });
   }
   const content = stored ?? readText(path as string);
   const { value } = parseYaml(content, path ?? name, dialoguePromptsSchema);
-  return {
-    prompts: value,
-    file: { name, version: value.version, hash: contentHash(content), text: content },
-  };
+  return { prompts: value, file: { name, version: value.version, hash: contentHash(content), text: content } };
 }

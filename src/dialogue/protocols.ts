@@ -12,9 +12,11 @@ export interface Beat {
 }
 
 /** What a protocol needs to know: how many turns in public, and the seats (0 opens). */
-export interface ProtocolSetting {
+interface ProtocolSetting {
   turnCount: number;
   seats: number;
+  /** The seats that have answers to choose from. */
+  answering: readonly number[];
   prompts: DialoguePrompts;
 }
 
@@ -43,15 +45,10 @@ const selfGuidance: Protocol = ({ turnCount, seats, prompts: { self_guidance: gu
 const freeChat: Protocol = ({ turnCount, seats, prompts }) =>
   alternate(turnCount, seats, (idx) => (idx === 0 ? prompts.free_chat.open : ''));
 
-/** Private answers, claims, rebuttals, closing, private answers again. */
-const debate: Protocol = ({ turnCount, seats, prompts: { debate: words } }) => {
+/** Private answers, claims, rebuttals, closing, private answers again; without a scale there is nothing to ask for. */
+const debate: Protocol = ({ turnCount, seats, answering, prompts: { debate: words } }) => {
   const ask = (moment: Moment): Beat[] =>
-    Array.from({ length: seats }, (_, seat) => ({
-      seat,
-      kind: 'private',
-      instruction: words.private,
-      moment,
-    }));
+    answering.map((seat) => ({ seat, kind: 'private', instruction: words.private, moment }));
   const talk = alternate(turnCount, seats, (idx) =>
     idx < seats ? words.opening : idx >= turnCount - seats ? words.closing : words.rebuttal,
   );

@@ -17,10 +17,11 @@ import type {
 import { stanceOf, viewFor } from './views.ts';
 
 /** The turns that a dialogue will have, in order. */
-export function beatsOf(dialogue: Dialogue): Beat[] {
+function beatsOf(dialogue: Dialogue): Beat[] {
   return protocols[dialogue.protocol]({
     turnCount: dialogue.turnCount,
     seats: dialogue.participants.length,
+    answering: dialogue.participants.flatMap(({ seat, scale }) => (scale ? [seat] : [])),
     prompts: dialogue.prompts,
   });
 }
@@ -35,12 +36,14 @@ export function next(dialogue: Dialogue, turns: readonly Turn[], tries: readonly
   const beats = beatsOf(dialogue);
   const beat = beats[turns.length];
   if (!beat) return { kind: 'end', status: 'finished', reason: 'all turns spoken' };
-  const lastTwo = turns.slice(-2);
-  if (lastTwo.length === 2 && lastTwo.every((turn) => turn.flags.length > 0)) {
+  // Each further attempt goes on past the flagged turns that ended the one before, since turns are never taken back.
+  const patience = 2 * (dialogue.attempt + 1);
+  const last = turns.slice(-patience);
+  if (last.length === patience && last.every((turn) => turn.flags.length > 0)) {
     return {
       kind: 'end',
       status: 'flagged',
-      reason: `two turns in a row broke their role (${lastTwo.map((turn) => turn.flags.join('+')).join(', ')})`,
+      reason: `${patience === 2 ? 'two' : patience} turns in a row broke their role (${last.map((turn) => turn.flags.join('+')).join(', ')})`,
     };
   }
   const request = requestFor(dialogue, beats, turns, tries.length);
@@ -121,12 +124,9 @@ function requestFor(
 /** The private answer: one of the codes that people in the persona's country were offered. */
 function privateSchema(speaker: Participant): ReplySchema {
   const codes = speaker.scale?.options.map(({ code }) => code) ?? [];
-  return cachedSchema('private_answer', codes, () => {
-    const reason = z.string().max(400);
-    return codes.length > 0
-      ? z.strictObject({ answer: z.literal(codes), reason })
-      : z.strictObject({ reason });
-  }).schema;
+  return cachedSchema('private_answer', codes, () =>
+    z.strictObject({ answer: z.literal(codes), reason: z.string().max(400) }),
+  ).schema;
 }
 
 function rehearsalFor(

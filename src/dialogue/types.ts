@@ -63,7 +63,7 @@ export interface TopicWords {
   labels: ReadonlyMap<string, ReadonlyMap<number, string>>;
 }
 
-export interface TurnLimits {
+interface TurnLimits {
   /** Sentences that a turn is asked for. */
   sentences: number;
   maxTokens: number;

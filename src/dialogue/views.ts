@@ -1,4 +1,5 @@
 import type { Message } from '../models/port.ts';
+import { polarityOf } from '../models/rehearsal.ts';
 import type { Option } from '../survey/types.ts';
 import { fill } from '../survey/texts.ts';
 import type { Beat } from './protocols.ts';
@@ -45,6 +46,8 @@ function placesFor(dialogue: Dialogue, participant: Participant): Record<string,
     statement: words.statement,
     topic: words.statement,
     answer: stance ? answerInWords(dialogue, participant, stance) : '',
+    clause: clause(words.statement),
+    side: stance ? (prompts.sides?.[polarityOf(stance.agreement)] ?? '') : '',
     sentences: limits.sentences,
     others,
     options: participant.scale
@@ -53,13 +56,19 @@ function placesFor(dialogue: Dialogue, participant: Participant): Record<string,
   };
 }
 
+/** A statement as it stands after "that": without its full stop, in small letters but for the word I. */
+function clause(statement: string): string {
+  const bare = statement.replace(/[.。।]$/u, '');
+  return /^I\b/.test(bare) ? bare : bare.charAt(0).toLowerCase() + bare.slice(1);
+}
+
 function optionLine(dialogue: Dialogue, participant: Participant, option: Option): string {
   const label = participant.scale && dialogue.words.labels.get(participant.scale.id)?.get(option.code);
   return label ? `${option.code} = ${label}` : String(option.code);
 }
 
 /** What a speaker is told at the beginning: who it is, and its stance. */
-export function systemLine(dialogue: Dialogue, participant: Participant): string {
+function systemLine(dialogue: Dialogue, participant: Participant): string {
   const { prompts } = dialogue;
   const places = placesFor(dialogue, participant);
   if (participant.role === 'moderator') return fill(prompts.moderator, places);
@@ -77,6 +86,7 @@ export function viewFor(dialogue: Dialogue, beats: readonly Beat[], turns: reado
   const participant = dialogue.participants[beat.seat] as Participant;
   const places = placesFor(dialogue, participant);
   const messages: Message[] = [{ role: 'system', text: systemLine(dialogue, participant) }];
+  messages.push(...warmUp(dialogue, participant, places));
   let heard: string[] = [];
   const ask = (asked: Beat): void => {
     messages.push({ role: 'user', text: userLine(dialogue, participant, places, asked, heard) });
@@ -92,6 +102,16 @@ export function viewFor(dialogue: Dialogue, beats: readonly Beat[], turns: reado
   });
   ask(beat);
   return messages;
+}
+
+/** A question and the persona's answer before the conversation begins: a small model goes on from its own words. */
+function warmUp({ prompts, ...dialogue }: Dialogue, participant: Participant, places: Record<string, string | number>): Message[] {
+  const stance = stanceOf({ prompts, ...dialogue }, participant);
+  if (!prompts.warm_up || !stance) return [];
+  return [
+    { role: 'user', text: fill(prompts.warm_up.ask, places) },
+    { role: 'assistant', text: prompts.warm_up[polarityOf(stance.agreement)] },
+  ];
 }
 
 function heardLine(dialogue: Dialogue, turn: Turn): string {

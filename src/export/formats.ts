@@ -7,7 +7,7 @@ export interface Format {
 }
 
 /** JSON on one line for every reader: also without the line separators that some split at. */
-export function jsonLine(value: unknown): string {
+function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u0085\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -13,7 +13,7 @@ import { backoffMs, isFinal, isPassing, isPushback, pause, type RetrySetting } f
 import { redact } from './secrets.ts';
 
 /** One request to a model with what it is for. */
-export interface CallRequest {
+interface CallRequest {
   role: string;
   stage: string;
   /** What the call is for: a dialogue and turn, or the like. */
@@ -78,6 +78,14 @@ export function createCaller(setting: CallerSetting): Caller {
   const gates = new Map<string, { limiter: Limiter; circuit: Circuit }>();
   let stopped: RunStopped | undefined;
   let inFlight = 0;
+  const halt = new AbortController();
+  /** Ends all waiting, at an abort or a stop; calls in flight know of the abort alone. */
+  const waiting = AbortSignal.any([signal, halt.signal]);
+  const stop = (reason: RunStopped): RunStopped => {
+    stopped ??= reason;
+    halt.abort(stopped);
+    return stopped;
+  };
 
   const gateOf = (model: ChatModel): { limiter: Limiter; circuit: Circuit } => {
     let gate = gates.get(model.provider);
@@ -91,10 +99,7 @@ export function createCaller(setting: CallerSetting): Caller {
     return gate;
   };
 
-  const check = (): void => {
-    if (stopped) throw stopped;
-    signal.throwIfAborted();
-  };
+  const check = (): void => waiting.throwIfAborted();
 
   async function call<T>(asked: CallRequest, save: (outcome: Outcome) => Promise<T>): Promise<T> {
     const model = setting.modelFor(asked.role);
@@ -122,8 +127,14 @@ export function createCaller(setting: CallerSetting): Caller {
       },
     ];
     const again = { ...asked, request: { ...asked.request, messages } };
-    const second = await one(again, model, callKey(model, again.request, asked.replicate));
-    return { ...second, calls: [...first.calls, ...second.calls], uses: [...first.uses, ...second.uses] };
+    try {
+      const second = await one(again, model, callKey(model, again.request, asked.replicate));
+      return { ...second, calls: [...first.calls, ...second.calls], uses: [...first.uses, ...second.uses] };
+    } catch (error) {
+      // Stopped before the repair: what is paid is stored, and the next call says why it stops.
+      if (first.calls.length > 0 && (error instanceof RunStopped || signal.aborted)) return first;
+      throw error;
+    }
   }
 
   async function one(
@@ -132,7 +143,7 @@ export function createCaller(setting: CallerSetting): Caller {
     key: string,
   ): Promise<Outcome & { fault?: string }> {
     const use = { stage: asked.stage, role: asked.role, subject: asked.subject };
-    const stored = await ledger.find(key, asked.request.maxTokens, setting.runId);
+    const { stored, known } = await ledger.find(key, asked.request.maxTokens, setting.runId);
     if (stored) {
       setting.watch?.({ kind: 'reused' });
       const judged = judge({ text: stored.reply, finish: 'stop', usage: noUsage }, asked.request.schema);
@@ -147,7 +158,7 @@ export function createCaller(setting: CallerSetting): Caller {
         ...(judged.fault === undefined ? {} : { fault: judged.fault }),
       };
     }
-    const { call: made, text, fault } = await paid(asked, model, key);
+    const { call: made, text, fault } = await paid(asked, model, key, known);
     return {
       callId: made.id,
       status: made.status as Outcome['status'],
@@ -163,6 +174,7 @@ export function createCaller(setting: CallerSetting): Caller {
     asked: CallRequest,
     model: ChatModel,
     key: string,
+    known: number,
   ): Promise<{ call: Call; text: string; fault?: string }> {
     check();
     const price = priceOf(model);
@@ -175,7 +187,7 @@ export function createCaller(setting: CallerSetting): Caller {
     const record = (status: CallStatus, reply: string | null): Call => {
       const costs = tries.map((one) => one.costUsd);
       const call: Call = {
-        id: shortId('call', key, setting.runId, Date.now(), Math.random()),
+        id: shortId(setting.runId, 'call', key, known),
         key,
         provider: model.provider,
         model: model.model,
@@ -209,13 +221,15 @@ export function createCaller(setting: CallerSetting): Caller {
     for (let n = 1; ; n += 1) {
       let reservation: Reservation | undefined;
       let release: (() => void) | undefined;
-      const at = performance.now();
+      let leave: (() => void) | undefined;
+      let at = performance.now();
       try {
-        release = await limiter.acquire(inputTokens + asked.request.maxTokens, signal);
-        await circuit.enter(signal);
+        release = await limiter.acquire(inputTokens + asked.request.maxTokens, waiting);
+        leave = await circuit.enter(waiting);
         check();
         reservation = await budget.reserve(highest);
         check();
+        at = performance.now();
         setting.watch?.({ kind: n === 1 ? 'sent' : 'retried' });
         inFlight += 1;
         const reply = await model.chat(asked.request, signal).finally(() => (inFlight -= 1));
@@ -223,7 +237,8 @@ export function createCaller(setting: CallerSetting): Caller {
         circuit.succeeded();
         const clean: ChatReply = { ...reply, text: cleanText(redact(reply.text)) };
         const judged = judge(clean, asked.request.schema);
-        const costUsd = costOf(price, reply.usage);
+        // Tokens that nobody counted have no price, and the budget holds on to the highest.
+        const costUsd = reply.uncounted && !model.free ? null : costOf(price, reply.usage);
         reservation.settle(costUsd);
         reservation = undefined;
         spent.input += reply.usage.input;
@@ -232,7 +247,7 @@ export function createCaller(setting: CallerSetting): Caller {
         tries.push({
           n,
           status: judged.status,
-          usage: reply.usage,
+          usage: reply.uncounted ? null : reply.usage,
           costUsd,
           ms: Math.round(performance.now() - at),
           error: judged.fault?.slice(0, 500) ?? null,
@@ -255,30 +270,28 @@ export function createCaller(setting: CallerSetting): Caller {
           ms: Math.round(performance.now() - at),
           error: redact(error.message).slice(0, 500),
         });
-        if (isFinal(error)) {
-          stopped ??= finalStop(model, error);
-          throw stopped;
-        }
+        if (isFinal(error)) throw stop(finalStop(model, error));
         if (error.kind === 'aborted') throw signal.aborted ? (signal.reason as Error) : error;
         if (isPushback(error)) limiter.throttled(at);
         if (isPassing(error) && error.kind !== 'rate-limit') circuit.failed(redact(error.message));
+        // Who refuses a request is there.
+        else circuit.succeeded();
         if (!isPassing(error) || (n >= setting.retry.tries && !circuit.open))
           return { call: record('failed', null), text: '' };
         release?.();
         release = undefined;
-        if (!circuit.open) await pause(backoffMs(setting.retry, n, error.retryAfterMs), signal);
+        if (!circuit.open) await pause(backoffMs(setting.retry, n, error.retryAfterMs), waiting);
       } finally {
         reservation?.settle(0);
         release?.();
+        leave?.();
       }
     }
   }
 
   return {
     call,
-    stop(reason) {
-      stopped ??= reason;
-    },
+    stop: (reason) => void stop(reason),
     get stopped() {
       return stopped;
     },

@@ -4,8 +4,11 @@ import { backoffMs, pause, type RetrySetting } from './retry.ts';
 export type Say = (line: string) => void;
 
 export interface Circuit {
-  /** Waits while the provider is down, but for one call at a time that tries whether it is back. */
-  enter(signal: AbortSignal): Promise<void>;
+  /**
+   * Waits while the provider is down, but for one call at a time that tries whether it is back. Call what it resolves
+   * with when the call is over: a try that came to nothing (no budget, interrupted) lets the next one try.
+   */
+  enter(signal: AbortSignal): Promise<() => void>;
   succeeded(): void;
   failed(reason: string): void;
   readonly open: boolean;
@@ -21,7 +24,7 @@ const LIMIT = 8;
 export function createCircuit(name: string, say: Say, setting: RetrySetting): Circuit {
   let failures = 0;
   let probes = 0;
-  let probing = false;
+  let probe: symbol | undefined;
   let open = false;
   let waiting: (() => void)[] = [];
   const wake = (): void => {
@@ -34,7 +37,7 @@ export function createCircuit(name: string, say: Say, setting: RetrySetting): Ci
       return open;
     },
     async enter(signal) {
-      while (open && probing) {
+      while (open && probe) {
         await new Promise<void>((resolve, reject) => {
           const leave = (): void => reject(signal.reason as Error);
           if (signal.aborted) return leave();
@@ -45,32 +48,36 @@ export function createCircuit(name: string, say: Say, setting: RetrySetting): Ci
           });
         });
       }
-      if (!open) return;
-      probing = true;
+      if (!open) return () => undefined;
+      const mine = Symbol('probe');
+      probe = mine;
       probes += 1;
+      const leave = (): void => {
+        if (probe !== mine) return;
+        probe = undefined;
+        wake();
+      };
       try {
         await pause(backoffMs(setting, probes + 2, undefined), signal);
       } catch (error) {
-        probing = false;
-        wake();
+        leave();
         throw error;
       }
+      return leave;
     },
     succeeded() {
       failures = 0;
       if (!open) return;
       open = false;
-      probing = false;
+      probe = undefined;
       probes = 0;
       say(`${name} answers again; the run goes on.`);
       wake();
     },
     failed(reason) {
       failures += 1;
-      if (open) {
-        probing = false;
-        wake();
-      } else if (failures >= LIMIT) {
+      // While it is open the probe alone counts, and says itself when it is over.
+      if (!open && failures >= LIMIT) {
         open = true;
         say(
           `${name} does not answer (${reason}); the run is paused and tries again by itself. Ctrl-C stops it; what is paid is kept.`,

@@ -27,7 +27,7 @@ export interface Call {
   /** Sampling, schema name, replicate, maxTokens: what else was sent. */
   parameters: Record<string, unknown>;
   reply: string | null;
-  /** Usage and price of all tries together; null where the provider did not say or the price is unknown. */
+  /** Usage and price of all tries together; tokens that the provider does not tell count 0, and their price is null, as an unknown price is. */
   usage: Usage;
   costUsd: number | null;
   ms: number;
@@ -36,7 +36,7 @@ export interface Call {
 }
 
 /** What a stored reply gives back. */
-export interface StoredReply {
+interface StoredReply {
   callId: string;
   status: CallStatus;
   reply: string;
@@ -47,7 +47,8 @@ export interface StoredReply {
 export interface Ledger {
   /**
    * The good reply with this key that fits into maxTokens, of whatever run. Else the newest unusable reply that this
-   * run has paid for already: a resume counts it as a try and does not ask for it again.
+   * run has paid for already: a resume counts it as a try and does not ask for it again. `known` counts the stored
+   * calls with this key: it tells the next one's id from theirs.
    */
-  find(key: string, maxTokens: number, runId: string): Promise<StoredReply | undefined>;
+  find(key: string, maxTokens: number, runId: string): Promise<{ stored?: StoredReply; known: number }>;
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from './retry.ts';
 
 /** How much may be asked of one provider at once and a minute. */
 export interface LimiterSetting {
@@ -99,7 +99,10 @@ function once(action: () => void): () => void {
   };
 }
 
-/** Spaces requests so that neither limit a minute is passed; a token bucket each, a sixth of a minute deep. */
+/** How much of a bucket may be taken at once, in milliseconds of its rate. */
+const BURST = 10_000;
+
+/** Spaces requests so that neither limit is passed in any minute: a token bucket each, whose burst and refill in a minute make up the limit. */
 function createPace(
   setting: LimiterSetting,
   now: () => number,
@@ -107,14 +110,14 @@ function createPace(
   const buckets = [
     { rate: setting.requestsPerMinute, need: () => 1 },
     { rate: setting.tokensPerMinute, need: (tokens: number) => tokens },
-  ].flatMap(({ rate, need }) => (rate ? [{ perMs: rate / 60_000, freeAt: -Infinity, need }] : []));
+  ].flatMap(({ rate, need }) => (rate ? [{ perMs: rate / (60_000 + BURST), freeAt: -Infinity, need }] : []));
   return async (tokens, signal) => {
     let wait = 0;
     for (const bucket of buckets) {
-      const start = Math.max(bucket.freeAt, now() - 10_000);
+      const start = Math.max(bucket.freeAt, now() - BURST);
       bucket.freeAt = start + bucket.need(tokens) / bucket.perMs;
       wait = Math.max(wait, start - now());
     }
-    if (wait > 0) await sleep(wait, undefined, { signal });
+    if (wait > 0) await pause(wait, signal);
   };
 }

@@ -1,5 +1,6 @@
 import type { AIMessage, BaseMessage } from '@langchain/core/messages';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import type { ChatOpenAICallOptions } from '@langchain/openai';
 import { Agent, request as undiciRequest } from 'undici';
 import { UserError } from '../errors.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type ChatRequest,
   type FaultKind,
   type Finish,
+  type ReplySchema,
 } from './port.ts';
 import { redact } from './secrets.ts';
 
@@ -50,6 +52,8 @@ export async function openAiModel(setting: OpenAiSetting): Promise<ChatModel> {
         maxRetries: 0,
         useResponsesApi: false,
         configuration: { baseURL: setting.baseUrl, fetch, maxRetries: 0 },
+        // For the refusal, which LangChain leaves out of its message.
+        __includeRawResponse: true,
       });
       instances.set(key, instance);
     }
@@ -58,18 +62,21 @@ export async function openAiModel(setting: OpenAiSetting): Promise<ChatModel> {
   const invoke: Invoke = async (request, signal) => {
     const { schema } = request;
     const messages = await toLangChain(request);
-    const options = schema
-      ? {
-          signal,
-          response_format: {
-            type: 'json_schema' as const,
-            json_schema: { name: schema.name, schema: schema.schema, strict: true },
-          },
-        }
-      : { signal };
+    const options = schema ? { signal, response_format: sentOnly(schema) } : { signal };
     return instanceFor(request).invoke(messages, options);
   };
   return chatModel(new URL(setting.baseUrl).origin, setting.model, setting.timeouts, invoke);
+}
+
+type ResponseFormat = NonNullable<ChatOpenAICallOptions['response_format']>;
+
+/**
+ * A schema that shows only when the request is written: where the client knows of one it parses the reply itself, and
+ * turns what was cut off, filtered or is no JSON into an error without text and usage, though it is paid for.
+ */
+function sentOnly({ name, schema }: ReplySchema): ResponseFormat {
+  const format = { type: 'json_schema', json_schema: { name, schema, strict: true } };
+  return { toJSON: () => format } as unknown as ResponseFormat;
 }
 
 /** Any other `PROVIDER:NAME` that LangChain's initChatModel knows, when its package is installed. */
@@ -157,16 +164,19 @@ const finishes: Record<string, Finish> = {
 
 function toReply(message: AIMessage): ChatReply {
   const { usage_metadata: usage, response_metadata: meta, additional_kwargs: extra } = message;
-  const refused = typeof extra['refusal'] === 'string' && extra['refusal'] !== '';
+  const raw = extra['__raw_response'] as { choices?: { message?: { refusal?: unknown } }[] } | undefined;
+  const refusal = extra['refusal'] ?? raw?.choices?.[0]?.message?.refusal;
+  const refused = typeof refusal === 'string' && refusal !== '';
   const reason = String(meta['finish_reason'] ?? meta['stop_reason'] ?? meta['finishReason'] ?? 'stop');
   return {
-    text: refused ? String(extra['refusal']) : textOf(message.content),
+    text: refused ? refusal : textOf(message.content),
     finish: refused ? 'refusal' : (finishes[reason] ?? 'stop'),
     usage: {
       input: usage?.input_tokens ?? 0,
       cachedInput: usage?.input_token_details?.cache_read ?? 0,
       output: usage?.output_tokens ?? 0,
     },
+    ...(usage?.input_tokens || usage?.output_tokens ? {} : { uncounted: true }),
   };
 }
 
@@ -186,7 +196,7 @@ interface HttpError {
 }
 
 /** A provider's error in our kinds: by HTTP status, the provider's own code, or the network's. */
-export function toFault(error: unknown): ModelFault {
+function toFault(error: unknown): ModelFault {
   const { status, message = String(error), headers, error: body, code } = error as HttpError;
   const said = redact(message).slice(0, 300);
   const options = { retryAfterMs: retryAfter(headers), cause: error };
@@ -228,7 +238,7 @@ function networkFault(
 }
 
 /** What the provider asks us to wait: `retry-after-ms`, or `retry-after` in seconds or as a date. */
-export function retryAfter(headers: HttpError['headers']): number | undefined {
+function retryAfter(headers: HttpError['headers']): number | undefined {
   const get = (name: string): string | undefined =>
     headers instanceof Headers ? (headers.get(name) ?? undefined) : (headers?.[name] ?? undefined);
   const ms = Number(get('retry-after-ms'));

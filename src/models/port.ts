@@ -16,7 +16,7 @@ export interface ReplySchema {
   fault(value: unknown): string | undefined;
 }
 
-export interface Sampling {
+interface Sampling {
   temperature: number;
   topP?: number;
 }
@@ -46,6 +46,8 @@ export interface ChatReply {
   text: string;
   finish: Finish;
   usage: Usage;
+  /** The provider does not tell its tokens: `usage` is all 0, and nobody knows the price. */
+  uncounted?: boolean;
 }
 
 export interface ChatModel {

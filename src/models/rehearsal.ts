@@ -29,6 +29,8 @@ export type Rehearsal =
     }
   | {
       kind: 'extract';
+      /** The sentences that a quote can be chosen from; null where it is copied. */
+      choices: readonly string[] | null;
       seed: string;
       turns: readonly { idx: number; text: string }[];
       language: string;

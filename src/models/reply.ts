@@ -3,7 +3,7 @@ import type { CallStatus } from './ledger.ts';
 import type { ChatReply, ReplySchema } from './port.ts';
 
 /** The JSON schema of an object and the check of a reply against it. */
-function replySchema(name: string, shape: z.ZodType): ReplySchema {
+export function replySchema(name: string, shape: z.ZodType): ReplySchema {
   return {
     name,
     schema: z.toJSONSchema(shape) as Record<string, unknown>,

@@ -34,6 +34,15 @@ export function backoffMs(
   return most * (0.5 + 0.5 * random());
 }
 
+/** The longest wait that a timer holds; a longer one would end at once. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Waits; an abort throws the signal's own reason. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal });
+  try {
+    await sleep(Math.min(ms, LONGEST), undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
 }

@@ -93,17 +93,16 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
     const phrases = phrasesIn(cue.language);
     const opinions = cue.turns.flatMap(({ idx, text }) => {
       const level = levelIn(phrases, text);
-      if (!level) return [];
-      const invented = uniform(cue.seed, idx, 'quote') < faulty.quote;
-      const quote = text.slice(level.start).trim();
-      const polarity =
-        level.name === 'middle' ? 'middle' : level.name.endsWith('disagree') ? 'disagree' : 'agree';
+      const rest = level && text.slice(level.start).trim();
+      const quote = cue.choices ? cue.choices.find((choice) => level && text.includes(choice) && levelIn(phrases, choice)) : rest;
+      if (!level || !quote) return [];
+      const invented = !cue.choices && uniform(cue.seed, idx, 'quote') < faulty.quote;
       return [
         {
-          turn: idx,
+          ...(cue.choices ? {} : { turn: idx }),
           quote: invented ? `${quote.slice(0, 12)} (${cue.seed})` : quote,
-          opinion: quote,
-          polarity,
+          ...(cue.choices ? {} : { opinion: rest }),
+          polarity: polarityOf(agreementOf[level.name]),
           class: pick(['belief', 'norm', 'custom'], cue.seed, idx),
         },
       ];

@@ -6,9 +6,10 @@ import type { ChatModel, Usage } from '../models/port.ts';
 import { costOf, priceOf } from '../models/prices.ts';
 import { planDialogues } from './plan.ts';
 import type { Prepared } from './prepare.ts';
+import type { Scenario } from './scenario.ts';
 import { buildDialogue } from './stage.ts';
 
-export interface Range {
+interface Range {
   low: number;
   high: number;
 }
@@ -51,7 +52,7 @@ export function estimate(
     const spoken = Math.min(scenario.max_tokens.turn, scenario.sentences * SENTENCE);
     sums.low.push(
       ...times(
-        [...talk(dialogue, Math.ceil(spoken * 0.6)), ...refinement(dialogue, scenario.max_tokens, false)],
+        [...talk(dialogue, Math.ceil(spoken * 0.6)), ...refinement(dialogue, scenario, false)],
         1 + others.length,
       ),
     );
@@ -59,7 +60,7 @@ export function estimate(
       ...times(
         [
           ...again(talk(dialogue, Math.min(scenario.max_tokens.turn, spoken * 2))),
-          ...refinement(dialogue, scenario.max_tokens, true),
+          ...refinement(dialogue, scenario, true),
         ],
         1 + others.length,
       ),
@@ -127,10 +128,11 @@ function talk(dialogue: Dialogue, tokens: number): Part[] {
 }
 
 /** Extract, verify, and for the high end rewrite and verify again. */
-function refinement(dialogue: Dialogue, limits: { extract: number }, high: boolean): Part[] {
+function refinement(dialogue: Dialogue, { max_tokens: limits, refinement: { quotes } }: Scenario, high: boolean): Part[] {
   const harvested = dialogue.participants.filter(({ role }) => role === 'delegate').length;
   const turns = Math.ceil((dialogue.turnCount * harvested) / dialogue.participants.length);
-  const opinions = turns * (high ? 2 : 1);
+  const choose = quotes === 'choose';
+  const opinions = turns * (high && !choose ? 2 : 1);
   const transcript = dialogue.turnCount * dialogue.limits.sentences * SENTENCE;
   const one = (role: ChatRole, input: number, output: number): Part => ({
     role,
@@ -138,7 +140,7 @@ function refinement(dialogue: Dialogue, limits: { extract: number }, high: boole
     usage: { input, cachedInput: 0, output },
   });
   const parts = [
-    one('extractor', transcript + 400, Math.min(limits.extract, opinions * 70)),
+    one('extractor', transcript + 400, Math.min(limits.extract, opinions * (choose ? 45 : 70))),
     one('verifier', 200 + opinions * 45, 20 + opinions * 15),
   ];
   return high

@@ -4,7 +4,7 @@ import { shortId, shuffled } from '../ids.ts';
 import { mixture } from '../survey/mixture.ts';
 import type { Survey, Topic } from '../survey/types.ts';
 import type { PlannedDialogue } from '../store/dialogues.ts';
-import type { Arm, Scenario } from './scenario.ts';
+import { armsOf, type Arm, type Scenario } from './scenario.ts';
 
 export interface PlanInput {
   runId: string;
@@ -25,37 +25,42 @@ export interface Omission {
   reason: string;
 }
 
-/** The cells that have no answers: no stance is invented for them. */
+/** Cultures that a panel needs. */
+export const PANEL_CULTURES = 3;
+
+/** The cells that have no answers (no stance is invented for them), and those left without company for a panel. */
 export function omissionsOf({
+  scenario,
   survey,
   cultures,
   topics,
-}: Pick<PlanInput, 'survey' | 'cultures' | 'topics'>): Omission[] {
+}: Pick<PlanInput, 'scenario' | 'survey' | 'cultures' | 'topics'>): Omission[] {
+  const panelsOnly = armsOf(scenario).every(({ protocol }) => protocol === 'panel');
+  const company = new Map(
+    topics.map((topic) => [topic, cultures.filter((culture) => askedIn(survey, culture, topic)).length]),
+  );
   return cultures.flatMap((culture) =>
-    topics.flatMap((topic) =>
-      askedIn(survey, culture, topic)
-        ? []
-        : [
-            {
-              culture: culture.id,
-              topicId: topic.id,
-              reason: `nobody was asked ${topic.id} in ${culture.countries.map(({ code }) => code).join(', ')}`,
-            },
-          ],
-    ),
+    topics.flatMap((topic) => {
+      const countries = culture.countries.map(({ code }) => code).join(', ');
+      const asked = company.get(topic) as number;
+      const reason = !askedIn(survey, culture, topic)
+        ? `nobody was asked ${topic.id} in ${countries}`
+        : panelsOnly && asked < PANEL_CULTURES
+          ? `a panel needs ${PANEL_CULTURES} cultures, and ${topic.id} was asked in ${asked} of these`
+          : null;
+      return reason === null ? [] : [{ culture: culture.id, topicId: topic.id, reason }];
+    }),
   );
 }
 
-function askedIn(survey: Survey, culture: Culture, topic: Topic): boolean {
+/** Whether anybody of the culture was asked, or no stance is claimed. */
+export function askedIn(survey: Survey, culture: Culture, topic: Topic): boolean {
   return topic.scale === null || mixture(survey, culture.countries, topic.id) !== null;
 }
 
 /** All dialogues of the first round, arm by arm and topic by topic; the same input gives the same dialogues. */
 export function* planDialogues(input: PlanInput): Generator<PlannedDialogue> {
-  const { scenario } = input;
-  for (const arm of scenario.arms ?? [
-    { name: 'main', protocol: scenario.protocol, pairing: scenario.pairing, turns: scenario.turns },
-  ]) {
+  for (const arm of armsOf(input.scenario)) {
     for (const topic of input.topics) {
       const cultures = input.cultures.filter((culture) => askedIn(input.survey, culture, topic));
       if (arm.protocol === 'panel') yield* panels(input, arm, topic, cultures);
@@ -159,7 +164,7 @@ function* panels(
   cultures: readonly Culture[],
 ): Generator<PlannedDialogue> {
   const { dialogues_per_cell: n, panel_size: size } = input.scenario;
-  if (cultures.length < 3) return;
+  if (cultures.length < PANEL_CULTURES) return;
   const people = new Map(
     cultures.map((culture) => [culture.id, draw(input, arm, topic, culture, 'delegate', n, 'en')]),
   );

@@ -11,13 +11,14 @@ import {
   type ModelContext,
   type OpenedModel,
 } from '../models/resolve.ts';
-import { loadSurvey } from '../survey/load.ts';
+import { UserError } from '../errors.ts';
+import { cellKey, loadSurvey } from '../survey/load.ts';
 import { selectTopics } from '../survey/select.ts';
-import { loadTexts, type SurveyTexts } from '../survey/texts.ts';
+import { loadTexts, statementIn, type SurveyTexts } from '../survey/texts.ts';
 import { addTopicFile } from '../survey/topic-file.ts';
 import type { Survey, Topic } from '../survey/types.ts';
 import { snapshot, type RunConfig, type RunModels } from './config.ts';
-import { countDialogues, omissionsOf, type PlanInput } from './plan.ts';
+import { askedIn, countDialogues, omissionsOf, PANEL_CULTURES, type PlanInput } from './plan.ts';
 import { armsOf, loadScenario, type LoadedScenario, type Scenario } from './scenario.ts';
 import { loadPrompts, type Props } from './stage.ts';
 
@@ -62,6 +63,7 @@ export function prepareFrom(loaded: LoadedScenario, storedPrompts: ReadonlyMap<s
   const texts = new Map(
     languages.map((language) => [language, withStatements(loadTexts(language, survey), statements)]),
   );
+  if (scenario.language === 'own') checkWords(plan, texts);
   const props: Props = {
     scenario,
     seed: 0,
@@ -69,7 +71,7 @@ export function prepareFrom(loaded: LoadedScenario, storedPrompts: ReadonlyMap<s
     topics,
     cultures: new Map([...cultures, plan.mainContact, plan.mainContactInstead].map((one) => [one.id, one])),
     texts,
-    ...loadPrompts(languages, storedPrompts),
+    ...loadPrompts(languages, scenario.prompts, storedPrompts),
   };
   const config: RunConfig = {
     scenario_name: loaded.name,
@@ -125,10 +127,39 @@ function unknownCulture(id: string): string {
   }
 }
 
+/** Statement and labels of every topic in each language that it is talked about in, before anything is paid. */
+function checkWords(
+  { survey, cultures, topics, mainContact, mainContactInstead }: Prepared['plan'],
+  texts: ReadonlyMap<string, SurveyTexts>,
+): void {
+  for (const culture of cultures) {
+    const words = texts.get(culture.language) as SurveyTexts;
+    for (const topic of topics.filter((one) => askedIn(survey, culture, one))) {
+      statementIn(words, topic);
+      const countries = [culture, mainContact, mainContactInstead].flatMap((one) => one.countries);
+      for (const { code } of countries) {
+        const scale = survey.cells.get(cellKey(topic.id, code))?.scale;
+        if (!scale || words.labels.has(scale.id)) continue;
+        throw new UserError(`The answers of the topic ${topic.id} have no labels in "${culture.language}".`, {
+          mend: 'Name a shipped scale in its topic file (`scale: agree4`), or use `language: english`.',
+        });
+      }
+    }
+  }
+}
+
 function checkPlan(loaded: LoadedScenario, plan: Prepared['plan']): void {
   const { scenario, cultures, topics } = plan;
+  scenario.arms?.forEach(({ name }, at, arms) => {
+    if (arms.findIndex((arm) => arm.name === name) < at)
+      throw loaded.fault(
+        ['arms', at, 'name'],
+        `another arm is named "${name}"`,
+        'Give each arm a name of its own.',
+      );
+  });
   const panel = armsOf(scenario).some(({ protocol }) => protocol === 'panel');
-  if (panel && cultures.length < 3)
+  if (panel && cultures.length < PANEL_CULTURES)
     throw loaded.fault(
       ['cultures'],
       'a panel needs at least three cultures',

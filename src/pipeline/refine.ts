@@ -51,6 +51,7 @@ type Open = (
 export async function refine(input: RefineInput): Promise<void> {
   const { store, runId, props } = input;
   const { refinement } = props.scenario;
+  const { quotes } = refinement;
   const open: Open = (stage, settings, from) =>
     openStage(store, {
       runId,
@@ -60,11 +61,11 @@ export async function refine(input: RefineInput): Promise<void> {
       settings,
       input: from?.id ?? null,
     });
-  const prompt = (name: 'extract' | 'verify' | 'rewrite'): string =>
+  const prompt = (name: 'extract' | 'extract_by_choice' | 'verify' | 'rewrite'): string =>
     contentHash(JSON.stringify(props.refinementPrompts[name]), props.refinementPrompts.opinion);
   const model = (role: string): string => `${input.modelFor(role).provider} ${input.modelFor(role).model}`;
 
-  const extract = await open('extract', { model: model('extractor'), prompt: prompt('extract') }, null);
+  const extract = await open('extract', { model: model('extractor'), prompt: prompt(quotes === 'choose' ? 'extract_by_choice' : 'extract'), quotes }, null);
   await overDialogues(input, extract, (scene) => extractStage(input, extract, scene));
   const verify = await open('verify', { model: model('verifier'), prompt: prompt('verify') }, extract);
   await overDialogues(input, verify, (scene) => verifyStage(input, verify, extract, scene));
@@ -156,7 +157,7 @@ async function oneDialogue(
 async function extractStage({ props }: RefineInput, stage: StageRun, scene: Scene): Promise<Work> {
   return {
     role: 'extractor',
-    request: planExtract(scene, { maxTokens: props.scenario.max_tokens.extract }),
+    request: planExtract(scene, { maxTokens: props.scenario.max_tokens.extract, quotes: props.scenario.refinement.quotes }),
     save: (trx, { text, callId }) =>
       saveOpinions(
         trx,

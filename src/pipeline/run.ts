@@ -197,7 +197,7 @@ const contextOf = (setting: RunSetting): ModelContext => ({
   ...(setting.watch.fetching ? { progress: setting.watch.fetching } : {}),
 });
 
-export async function closeModels({ byRole }: OpenedModels): Promise<void> {
+async function closeModels({ byRole }: OpenedModels): Promise<void> {
   for (const model of new Set(byRole.values())) await model.dispose?.();
 }
 

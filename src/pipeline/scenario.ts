@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { promptSets } from '../dialogue/prompts.ts';
 import { chatRoles, pairings, protocolNames } from '../dialogue/types.ts';
 import { UserError } from '../errors.ts';
 import { suggestion } from '../nearest.ts';
@@ -43,6 +44,7 @@ export const scenarioSchema = z.strictObject({
   panel_size: z.number().int().min(3).max(12).default(3).describe('delegates of a panel, at least'),
   language: z.enum(['english', 'own']).default('english').describe("English, or the delegate's own language"),
   sentences: positive.max(20).default(3).describe('sentences a turn'),
+  prompts: z.enum(promptSets).default('standard').describe('standard, or brief for small models (English only)'),
   temperature: z.number().min(0).max(2).default(0.7),
   max_tokens: z
     .strictObject({
@@ -76,6 +78,10 @@ export const scenarioSchema = z.strictObject({
         .default(0.7)
         .describe('character 5-gram Jaccard from which two opinions are near-duplicates'),
       rewrite: z.boolean().default(true).describe('rewrite contradictions'),
+      quotes: z
+        .enum(['copy', 'choose'])
+        .default('copy')
+        .describe('the extractor copies the words of a quote, or chooses a sentence (small models)'),
       include_rewritten: z.boolean().default(false).describe('let verified rewrites into the samples'),
       per_culture: positive.optional().describe('at most so many samples a culture, spread over its topics'),
     })
@@ -150,10 +156,24 @@ export interface LoadedScenario extends YamlFile<Scenario> {
 export function loadScenario(scenario: string, set: readonly string[] = []): LoadedScenario {
   const file = scenarioFile(scenario);
   const changes = set.map(parseChange);
-  const parsed = parseYaml(readText(file), file, scenarioSchema, (value) =>
-    changes.reduce((plain, change) => withChange(plain, change), value),
-  );
+  const parsed = parseChanged(readText(file), file, changes);
   return { ...parsed, name: basename(file).replace(/\.ya?ml$/, ''), folder: dirname(file) };
+}
+
+/** A fault of a value that a change made names the change instead of the file. */
+function parseChanged(text: string, file: string, changes: readonly Change[]): YamlFile<Scenario> {
+  const begins = (path: readonly PropertyKey[], start: readonly PropertyKey[]): boolean =>
+    start.length > 0 && start.every((key, at) => at < path.length && String(path[at]) === String(key));
+  return parseYaml(
+    text,
+    file,
+    scenarioSchema,
+    (value) => changes.reduce((plain, change) => withChange(plain, change), value),
+    (path) => {
+      const made = changes.findLast((change) => begins(path, change.path) || begins(change.path, path));
+      return made && `--set ${made.text}`;
+    },
+  );
 }
 
 interface Change {
@@ -193,7 +213,12 @@ function withChange(plain: unknown, { path, value, text }: Change): unknown {
       mend: 'Check the path against scenarios/scenario.schema.json.',
     });
   }
-  const copy: Record<string, unknown> = { ...(plain as Record<string, unknown> | null | undefined) };
+  const copy = (Array.isArray(plain) ? [...(plain as unknown[])] : { ...plain }) as Record<string, unknown>;
+  if (Array.isArray(plain) && !(/^\d+$/.test(key) && Number(key) <= plain.length)) {
+    throw new UserError(`--set ${text}: "${key}" is no place in a list of ${plain.length}.`, {
+      mend: 'Places are counted from 0; the number after the last one adds to the list.',
+    });
+  }
   copy[key] = rest.length === 0 ? value : withChange(copy[key], { path: rest, value, text });
   return copy;
 }
@@ -204,9 +229,6 @@ export function storedScenario(
   set: readonly string[],
 ): LoadedScenario {
   const file = `the scenario stored with the run (${stored.scenario_name})`;
-  const changes = set.map(parseChange);
-  const parsed = parseYaml(JSON.stringify(stored.scenario), file, scenarioSchema, (value) =>
-    changes.reduce((plain, change) => withChange(plain, change), value),
-  );
+  const parsed = parseChanged(JSON.stringify(stored.scenario), file, set.map(parseChange));
   return { ...parsed, name: stored.scenario_name, folder: stored.folder };
 }

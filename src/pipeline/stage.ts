@@ -1,5 +1,5 @@
 import type { Culture, Persona } from '../agents/types.ts';
-import { loadDialoguePrompts, type DialoguePrompts, type PromptFile } from '../dialogue/prompts.ts';
+import { dialoguePromptName, loadDialoguePrompts, type DialoguePrompts, type PromptFile, type PromptSet } from '../dialogue/prompts.ts';
 import type { Dialogue, Pairing, ProtocolName, SpeakerRole, TopicWords } from '../dialogue/types.ts';
 import { loadRefinementPrompts, type RefinementPrompts } from '../refinement/prompts.ts';
 import { seatsOf, type DialogueRow } from '../store/dialogues.ts';
@@ -26,11 +26,12 @@ export interface Props {
 /** Loads the prompts of some languages and of the refinement; `stored` holds the texts that a resumed run keeps. */
 export function loadPrompts(
   languages: readonly string[],
+  set: PromptSet,
   stored: ReadonlyMap<string, string>,
 ): Pick<Props, 'dialoguePrompts' | 'refinementPrompts' | 'promptFiles'> {
   const dialogue = languages.map((language) => ({
     language,
-    ...loadDialoguePrompts(language, stored.get(`dialogue.${language}.yaml`)),
+    ...loadDialoguePrompts(language, set, stored.get(dialoguePromptName(language, set))),
   }));
   const refinement = loadRefinementPrompts(stored.get('refinement.yaml'));
   return {

@@ -13,7 +13,7 @@ export interface Clusterable {
   same?: string;
 }
 
-export interface Member {
+interface Member {
   index: number;
   similarity: number;
   method: string;

@@ -48,7 +48,7 @@ export function deduplicate(
     quality: quality(best as Candidate),
   }));
   return cluster(items, links).map(({ representative, members }) => ({
-    representative: (twins[representative]?.members[0] as Candidate).id,
+    representative: ((twins[representative] as Twins).members[0] as Candidate).id,
     members: members.flatMap(({ index, method, similarity }) =>
       (twins[index] as Twins).members.map(({ id }, at) => ({
         opinionId: id,

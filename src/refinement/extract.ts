@@ -1,15 +1,19 @@
 import { z } from 'zod';
 import { shortId } from '../ids.ts';
 import type { ChatRequest } from '../models/port.ts';
-import { cachedSchema } from '../models/reply.ts';
+import { cachedSchema, replySchema } from '../models/reply.ts';
 import { fill } from '../survey/texts.ts';
 import { ground } from './ground.ts';
 import { harvested, languageName, type Scene } from './scene.ts';
 import { opinionClasses, type Opinion } from './types.ts';
 
 const MAX_A_TURN = 3;
+const polarities = ['agree', 'middle', 'disagree', 'unknown'] as const;
 
-const shapeFor = (turns: readonly number[]) =>
+/** How quotes are given: copied from the turn, or chosen among its sentences. */
+export type QuoteMode = 'copy' | 'choose';
+
+const copied = (turns: readonly number[]) =>
   cachedSchema('opinions', turns, () =>
     z.strictObject({
       opinions: z
@@ -18,7 +22,7 @@ const shapeFor = (turns: readonly number[]) =>
             turn: z.literal(turns as [number, ...number[]]),
             quote: z.string().max(1000),
             opinion: z.string().max(1000),
-            polarity: z.enum(['agree', 'middle', 'disagree', 'unknown']),
+            polarity: z.enum(polarities),
             class: z.enum(opinionClasses),
           }),
         )
@@ -26,18 +30,52 @@ const shapeFor = (turns: readonly number[]) =>
     }),
   );
 
+const chosen = (sentences: readonly string[], turns: number) => {
+  const opinion = z.strictObject({
+    quote: z.enum(sentences as [string, ...string[]]),
+    polarity: z.enum(polarities),
+    class: z.enum(opinionClasses),
+  });
+  return replySchema('opinions', z.strictObject({ opinions: z.array(opinion).min(1).max(turns) }));
+};
+
+/** Sentences of the harvested turns that can carry an opinion, each once, with the turn that they stand in. */
+function sentencesOf(scene: Scene): Map<string, number> {
+  const segmenter = new Intl.Segmenter(scene.dialogue.language, { granularity: 'sentence' });
+  const found = new Map<string, number>();
+  for (const turn of harvested(scene)) {
+    for (const { segment } of segmenter.segment(turn.text)) {
+      const sentence = segment.trim();
+      if (sentence.length >= 12 && !sentence.endsWith('?') && !found.has(sentence)) found.set(sentence, turn.idx);
+    }
+  }
+  return found;
+}
+
+/** An entry of a reply, checked against its schema when it came; where a sentence was chosen it is the opinion, and tells its turn. */
+interface Extracted {
+  turn?: number;
+  quote: string;
+  opinion?: string;
+  polarity: (typeof polarities)[number];
+  class: (typeof opinionClasses)[number];
+}
+
 /** One structured call for a dialogue; null where nothing is to be harvested. The extractor never sees a stance. */
-export function planExtract(scene: Scene, limits: { maxTokens: number }): ChatRequest | null {
+export function planExtract(scene: Scene, settings: { maxTokens: number; quotes: QuoteMode }): ChatRequest | null {
   const turns = harvested(scene);
-  if (turns.length === 0) return null;
-  const { dialogue, prompts } = scene;
+  const choose = settings.quotes === 'choose';
+  const sentences = choose ? [...sentencesOf(scene).keys()] : [];
+  if (turns.length === 0 || (choose && sentences.length === 0)) return null;
+  const { dialogue } = scene;
+  const prompts = choose ? scene.prompts.extract_by_choice : scene.prompts.extract;
   const nameOf = (seat: number): string =>
     dialogue.participants[seat]?.persona?.name ?? dialogue.prompts.moderator_name;
   const transcript = scene.turns
     .filter((turn) => turn.kind === 'public')
     .map((turn) => `[${turn.idx}] ${nameOf(turn.seat)}: ${turn.text.replace(/\s+/g, ' ')}`)
     .join('\n');
-  const user = fill(prompts.extract.user, {
+  const user = fill(prompts.user, {
     statement: dialogue.words.statement,
     transcript,
     speakers: [...new Set(turns.map((turn) => nameOf(turn.seat)))].join(', '),
@@ -46,14 +84,15 @@ export function planExtract(scene: Scene, limits: { maxTokens: number }): ChatRe
   });
   return {
     messages: [
-      { role: 'system', text: prompts.extract.system },
+      { role: 'system', text: prompts.system },
       { role: 'user', text: user },
     ],
-    schema: shapeFor(turns.map((turn) => turn.idx)).schema,
+    schema: choose ? chosen(sentences, turns.length) : copied(turns.map((turn) => turn.idx)).schema,
     sampling: { temperature: 0 },
-    maxTokens: limits.maxTokens,
+    maxTokens: settings.maxTokens,
     rehearsal: {
       kind: 'extract',
+      choices: choose ? sentences : null,
       seed: dialogue.key,
       turns: turns.map(({ idx, text }) => ({ idx, text })),
       language: dialogue.language,
@@ -64,7 +103,7 @@ export function planExtract(scene: Scene, limits: { maxTokens: number }): ChatRe
 
 /**
  * The opinions of a reply, each grounded in its turn: the quote becomes the true span of the turn's words, or null where
- * they do not stand there. Equal opinions of one turn are one.
+ * they do not stand there. Equal opinions of one turn are one, the first that is grounded.
  */
 export function applyExtract(
   scene: Scene,
@@ -72,7 +111,12 @@ export function applyExtract(
   from: { callId: string; stageRunId: string; stageKey: string },
 ): Opinion[] {
   const turns = new Map(harvested(scene).map((turn) => [turn.idx, turn]));
-  const { opinions } = shapeFor([...turns.keys()]).shape.parse(JSON.parse(reply));
+  const sentences = sentencesOf(scene);
+  const opinions = (JSON.parse(reply) as { opinions: Extracted[] }).opinions.map((one) => ({
+    ...one,
+    turn: one.turn ?? sentences.get(one.quote) ?? -1,
+    opinion: one.opinion ?? one.quote,
+  }));
   const found = new Map<string, Opinion>();
   for (const { turn: idx, quote, opinion, polarity, class: kind } of opinions) {
     const turn = turns.get(idx);
@@ -80,7 +124,7 @@ export function applyExtract(
     if (!turn?.personaId || text === '') continue;
     const span = ground(turn.text, quote);
     const key = shortId(scene.dialogue.key, 'opinion', from.stageKey, idx, text);
-    if (found.has(key)) continue;
+    if (found.has(key) && (found.get(key)?.quote !== null || !span)) continue;
     found.set(key, {
       id: shortId(from.stageRunId, key),
       key,

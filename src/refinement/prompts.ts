@@ -7,10 +7,11 @@ const text = z.string().min(1);
 const pair = z.strictObject({ system: text, user: text });
 
 /** `agents/prompts/refinement.yaml`. */
-export const refinementPromptsSchema = z.strictObject({
+const refinementPromptsSchema = z.strictObject({
   version: z.number().int().positive(),
   review: text,
   extract: pair,
+  extract_by_choice: pair,
   verify: pair,
   rewrite: pair,
   opinion: text,

@@ -21,7 +21,7 @@ export function harvested({ dialogue, turns }: Scene): Turn[] {
   );
 }
 
-export function speakerOf({ dialogue }: Scene, personaId: string): Participant {
+function speakerOf({ dialogue }: Scene, personaId: string): Participant {
   return dialogue.participants.find(({ persona }) => persona?.id === personaId) as Participant;
 }
 

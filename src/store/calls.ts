@@ -9,24 +9,36 @@ import type { Store, Trx } from './store.ts';
 export function ledgerOf(store: Store): Ledger {
   return {
     async find(key, maxTokens, runId) {
-      const known = await store.read
+      const rows = await store.read
         .selectFrom('calls')
-        .select(['id as callId', 'status', 'reply', 'output_tokens as outputTokens'])
+        .select(['id as callId', 'status', 'reply', 'request', 'output_tokens as outputTokens'])
         .where('key', '=', key)
         .orderBy('created_at', 'desc')
+        .orderBy('id')
         .execute();
-      const good = known.find(({ status, outputTokens }) => status === 'ok' && outputTokens <= maxTokens);
-      if (good) return { ...good, status: 'ok', reply: good.reply ?? '' };
-      for (const bad of known.filter(({ status }) => unusable.has(status as CallStatus))) {
+      const known = rows.length;
+      const good = rows.find(({ status, outputTokens }) => status === 'ok' && outputTokens <= maxTokens);
+      if (good) return { stored: replyOf(good), known };
+      for (const bad of rows.filter(({ status }) => unusable.has(status as CallStatus))) {
         // A cut-off reply counts as a try only for the limit that it was cut at, or a lower one.
-        if (bad.status === 'truncated' && bad.outputTokens < maxTokens) continue;
+        if (bad.status === 'truncated' && limitOf(bad.request) < maxTokens) continue;
         const used = await store.read.selectFrom('call_uses').select('call_id').where('call_id', '=', bad.callId).where('run_id', '=', runId).executeTakeFirst();
-        if (used) return { ...bad, status: bad.status as CallStatus, reply: bad.reply ?? '' };
+        if (used) return { stored: replyOf(bad), known };
       }
-      return undefined;
+      return { known };
     },
   };
 }
+
+const replyOf = (row: { callId: string; status: string; reply: string | null; outputTokens: number }) => ({
+  callId: row.callId,
+  status: row.status as CallStatus,
+  reply: row.reply ?? '',
+  outputTokens: row.outputTokens,
+});
+
+/** The token limit that a call was sent with: what a provider counts as output may fall short of it. */
+const limitOf = (request: string): number => (JSON.parse(request) as { max_tokens: number }).max_tokens;
 
 const unusable: ReadonlySet<CallStatus> = new Set(['truncated', 'refused', 'empty', 'malformed']);
 

@@ -13,7 +13,7 @@ export interface VerdictRecord extends Table<'verdicts'> {
 }
 
 /** Where an opinion stands among its near-duplicates. */
-export interface Membership {
+interface Membership {
   cluster_id: string;
   method: string;
   similarity: number;

@@ -2,7 +2,7 @@ import { cellKey } from './load.ts';
 import type { Cell, Survey } from './types.ts';
 
 /** One answer of one country, with its share of the culture (all shares of a culture and topic sum to 1). */
-export interface MixturePart {
+interface MixturePart {
   code: number;
   country: string;
   share: number;

@@ -38,7 +38,7 @@ export interface SurveyTexts {
 
 const folder = join(packageRoot, 'db', 'survey', 'texts');
 
-export function textLanguages(): string[] {
+function textLanguages(): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.yaml'))
     .map((file) => file.slice(0, -5))

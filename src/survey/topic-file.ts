@@ -9,7 +9,7 @@ import type { Cell, Scale, Survey } from './types.ts';
 const counts = z.record(z.string().regex(/^[A-Z]{3}$/, 'a three-letter country code'), z.record(z.string().regex(/^-?\d+$/, 'an answer code'), z.number().nonnegative()));
 
 /** A file of topics of one's own; each brings a distribution (a CSV file, or inline) or says `stance: none`. */
-export const topicFileSchema = z.strictObject({
+const topicFileSchema = z.strictObject({
   survey: z.string().min(1).describe('name of your survey, for the rows'),
   topics: z
     .array(
@@ -65,7 +65,13 @@ function scaleOf(file: YamlFile<unknown>, entry: TopicEntry, at: number, scales:
     if (!known) throw file.fault(here('scale'), `there is no scale "${entry.scale}"; ${suggestion(entry.scale, [...scales.keys()])}`);
     return known;
   }
+  if (scales.has(entry.id)) throw file.fault(here('id'), `"${entry.id}" is the name of a scale`, 'Give the topic another id.');
   const scale = { id: entry.id, options: [...entry.scale].sort((a, b) => a.code - b.code) };
+  const twice = scale.options.find(({ code }, n) => code === scale.options[n - 1]?.code);
+  if (twice) throw file.fault(here('scale'), `the code ${twice.code} stands there twice`, 'Give each answer a code of its own.');
+  if (scale.options[0]?.label === '' || scale.options.at(-1)?.label === '') {
+    throw file.fault(here('scale'), 'the first and the last answer need a label', 'Only answers between them may go without.');
+  }
   scales.set(scale.id, scale);
   return scale;
 }
@@ -92,21 +98,32 @@ function cellsOf(file: YamlFile<unknown>, entry: TopicEntry, at: number, scale: 
   });
 }
 
+const WHOLE = /^\s*-?\d+\s*$/;
+const NUMBER = /^\s*\d+(\.\d+)?\s*$/;
+
 /** Reads `country,code,count`; negative codes are missing answers and no answers. */
 function readCounts(file: YamlFile<unknown>, path: (string | number)[], name: string): Record<string, Record<string, number>> {
   const csv = resolve(dirname(file.file), name);
-  const { data, meta } = Papa.parse<Record<string, string>>(readText(csv), { header: true, skipEmptyLines: true });
+  const { data, meta } = Papa.parse<Record<string, string>>(readText(csv), {
+    header: true,
+    transformHeader: (name) => name.trim(),
+  });
   for (const column of ['country', 'code', 'count']) {
     if (!meta.fields?.includes(column)) throw file.fault(path, `${csv} has no column "${column}"`, 'The columns are country, code, count.');
   }
   const byCountry: Record<string, Record<string, number>> = {};
   data.forEach((row, line) => {
-    const count = Number(row['count']);
-    const code = Number(row['code']);
-    if (!/^[A-Z]{3}$/.test(row['country'] ?? '') || !Number.isInteger(code) || !(count >= 0)) {
-      throw file.fault(path, `${csv}:${line + 2}: expected a three-letter country, a whole code and a count of 0 or more, found ${JSON.stringify(row).slice(0, 120)}`);
+    const { country = '', code = '', count = '' } = row;
+    if (Object.values(row).every((value) => value === '')) return;
+    const here = `${csv}:${line + 2}`;
+    if (!/^[A-Z]{3}$/.test(country) || !WHOLE.test(code) || !NUMBER.test(count)) {
+      throw file.fault(path, `${here}: expected a three-letter country, a whole code and a count of 0 or more, found ${JSON.stringify(row).slice(0, 120)}`);
     }
-    if (code >= 0) (byCountry[row['country'] as string] ??= {})[String(code)] = count;
+    if (Number(code) < 0) return;
+    const counted = (byCountry[country] ??= {});
+    const key = String(Number(code));
+    if (key in counted) throw file.fault(path, `${here}: the answer ${key} of ${country} is counted twice`, 'Leave one of the two lines.');
+    counted[key] = Number(count);
   });
   return byCountry;
 }
