@@ -66,7 +66,10 @@ function installNode() {
 function installNpm({ node, npm, env }) {
   const prefix = folderOf('npm');
   run(node, [npm, 'install', '--prefix', prefix, 'npm@12'], { cwd: prefix, env });
-  return join(prefix, 'node_modules', 'npm', 'bin', 'npm-cli.js');
+  const modules = join(prefix, 'node_modules');
+  // Scripts that call npm must get this one; the one of the Python package does not start by itself.
+  env.PATH = [join(modules, '.bin'), env.PATH].join(delimiter);
+  return join(modules, 'npm', 'bin', 'npm-cli.js');
 }
 
 /** Copies what git knows, and what it would: not the build, nor node_modules. */

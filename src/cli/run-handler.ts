@@ -117,7 +117,7 @@ function introduce(run: Started, reporter: Reporter, flags: Flags): void {
   const names = [
     ...new Set(
       Object.values(models).map(
-        ({ provider, model, baseUrl }) => `${model} (${baseUrl ?? provider.slice(0, 24)})`,
+        ({ provider, model, baseUrl }) => `${model} (${baseUrl ?? provider.slice(0, 19)})`,
       ),
     ),
   ];

@@ -45,11 +45,12 @@ export function withoutConfig<T extends { dialogue: DialogueHead }>(record: T) {
 export const link = (title: string, id: string, rows: readonly Field[]): string =>
   `${paint('dim', '← ')}${heading(title)} ${id}\n${fields(rows, '    ')}`;
 
-export function promptInWords(prompts: readonly PromptRef[], name: string): string {
-  const prompt = prompts.find((one) => one.name === name);
+/** The run's prompt file whose name begins so: a language may have a standard and a brief one. */
+export function promptInWords(prompts: readonly PromptRef[], start: string): string {
+  const prompt = prompts.find(({ name }) => name.startsWith(start));
   return prompt
-    ? `${name} version ${prompt.version} (${prompt.hash.slice(0, 8)})`
-    : `${name}, which is not stored`;
+    ? `${prompt.name} version ${prompt.version} (${prompt.hash.slice(0, 8)})`
+    : `${start}*, which is not stored`;
 }
 
 /** From the turn to the model call, and to the persona and its survey cell. */
@@ -74,7 +75,7 @@ export function originText({ turn, dialogue, speaker, call, prompts }: Origin): 
     ]),
     link('Model call', call.id, [
       ['model', modelName(call)],
-      ['prompt', promptInWords(prompts, `dialogue.${dialogue.language}.yaml`)],
+      ['prompt', promptInWords(prompts, `dialogue.${dialogue.language}.`)],
       [
         'when',
         `${moment(call.created_at)}, ${count(call.input_tokens)} tokens in, ${count(call.output_tokens)} out`,

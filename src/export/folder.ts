@@ -3,6 +3,8 @@ import {
   createWriteStream,
   existsSync,
   mkdirSync,
+  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -12,6 +14,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { UserError } from '../errors.ts';
+import type { Manifest } from './manifest.ts';
 
 export interface WrittenFile {
   /** Path inside the folder, with forward slashes. */
@@ -46,9 +49,14 @@ interface Open {
 export function openExportFolder(out: string, name: string): ExportFolder {
   const root = resolve(out);
   const target = join(root, name);
-  if (name === '' || name.startsWith('.') || dirname(target) !== root) {
+  if (!/^[^.\\/\0][^\\/\0]*$/.test(name)) {
     throw new UserError(`"${name}" can't name a folder of exports.`, {
       mend: 'Use letters, digits, "-" and "_".',
+    });
+  }
+  if (existsSync(target) && !isExport(target)) {
+    throw new UserError(`${target} is there already and is no export.`, {
+      mend: 'Name another folder (--name, --out), or move that one away.',
     });
   }
   const work = join(root, `.${name}.${process.pid}.part`);
@@ -108,6 +116,17 @@ export function openExportFolder(out: string, name: string): ExportFolder {
   };
 }
 
+/** Only an export of ours, or an empty folder, gives way to a new one: it is deleted in the end. */
+function isExport(path: string): boolean {
+  try {
+    if (readdirSync(path).length === 0) return true;
+    const { program } = JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8')) as Partial<Manifest>;
+    return program?.name === 'culturepark';
+  } catch {
+    return false;
+  }
+}
+
 function explained(error: unknown): unknown {
   const { code, path } = error as { code?: string; path?: string };
   if (code === 'ENOSPC' || code === 'EDQUOT')
@@ -115,7 +134,7 @@ function explained(error: unknown): unknown {
       mend: 'Free some space and export again; the database is complete.',
       cause: error,
     });
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST') {
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENAMETOOLONG') {
     return new UserError(`The export can't be written to ${path ?? 'that folder'} (${code}).`, {
       mend: 'Mend the rights, or name another folder with --out.',
       cause: error,

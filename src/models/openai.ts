@@ -201,6 +201,9 @@ function toFault(error: unknown): ModelFault {
   const said = redact(message).slice(0, 300);
   const options = { retryAfterMs: retryAfter(headers), cause: error };
   const providerCode = `${code ?? ''} ${body?.code ?? ''} ${body?.type ?? ''}`;
+  // What the client trips over was answered, but not by a model.
+  if (error instanceof TypeError || error instanceof SyntaxError)
+    return new ModelFault('server', 'the reply is no chat completion; is the base URL right?', options);
   if (status === undefined) return networkFault(error as HttpError, said, options);
   const kind: FaultKind =
     /insufficient_quota|billing|credit/i.test(providerCode) || status === 402

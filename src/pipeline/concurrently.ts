@@ -10,9 +10,9 @@ export async function concurrently<T>(
   let failure: { error: unknown } | undefined;
   const worker = async (): Promise<void> => {
     while (!failure) {
-      const { value, done } = await source.next();
-      if (done) return;
       try {
+        const { value, done } = await source.next();
+        if (done) return;
         await work(value);
       } catch (error) {
         failure ??= { error };

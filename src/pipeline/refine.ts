@@ -10,7 +10,7 @@ import { select } from '../refinement/select.ts';
 import { stageNames, type StageName } from '../refinement/types.ts';
 import { applyVerify, planVerify, verifiable } from '../refinement/verify.ts';
 import { saveCalls } from '../store/calls.ts';
-import { dialogueRows, turnsOf, type DialogueRow } from '../store/dialogues.ts';
+import { attemptsIn, dialogueRows, turnsOf, type DialogueRow } from '../store/dialogues.ts';
 import {
   candidates,
   finishStage,
@@ -65,7 +65,7 @@ export async function refine(input: RefineInput): Promise<void> {
     contentHash(JSON.stringify(props.refinementPrompts[name]), props.refinementPrompts.opinion);
   const model = (role: string): string => `${input.modelFor(role).provider} ${input.modelFor(role).model}`;
 
-  const extract = await open('extract', { model: model('extractor'), prompt: prompt(quotes === 'choose' ? 'extract_by_choice' : 'extract'), quotes }, null);
+  const extract = await open('extract', { model: model('extractor'), prompt: prompt(quotes === 'choose' ? 'extract_by_choice' : 'extract'), quotes, ...(await heldAgain(input)) }, null);
   await overDialogues(input, extract, (scene) => extractStage(input, extract, scene));
   const verify = await open('verify', { model: model('verifier'), prompt: prompt('verify') }, extract);
   await overDialogues(input, verify, (scene) => verifyStage(input, verify, extract, scene));
@@ -84,6 +84,12 @@ export async function refine(input: RefineInput): Promise<void> {
     judged: [verify.id, again.id],
     last: again,
   });
+}
+
+/** Tells the stages of a run whose failed dialogues were held again from those before: what is unchanged costs nothing. */
+async function heldAgain({ store, runId }: RefineInput): Promise<{ held_again?: number }> {
+  const attempts = await attemptsIn(store.read, runId);
+  return attempts === 0 ? {} : { held_again: attempts };
 }
 
 /** What a stage makes of a dialogue: the request that it needs (null: none), and the rows that it makes of the reply. */

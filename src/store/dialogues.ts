@@ -214,6 +214,16 @@ export async function endDialogue(
   await trx.updateTable('dialogues').set({ status, end_reason: reason }).where('id', '=', id).execute();
 }
 
+/** How often dialogues of a run were held again, all together. */
+export async function attemptsIn(read: Reader, runId: string): Promise<number> {
+  const { attempts } = await read
+    .selectFrom('dialogues')
+    .select((e) => e.fn.sum<number | null>('attempt').as('attempts'))
+    .where('run_id', '=', runId)
+    .executeTakeFirstOrThrow();
+  return attempts ?? 0;
+}
+
 /** Plans flagged and failed dialogues of a run again, as a further attempt: their last turns are asked anew. Returns how many. */
 export async function planFailedAgain(store: Store, runId: string): Promise<number> {
   const { numUpdatedRows } = await store.write((trx) =>

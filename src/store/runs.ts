@@ -171,6 +171,18 @@ export async function runFigures(store: Store, runId: string): Promise<RunFigure
   };
 }
 
+/** US dollars that a run has paid, as far as prices are known. */
+export async function spentIn(store: Store, runId: string): Promise<number> {
+  const { spent } = await store.read
+    .selectFrom('call_uses')
+    .innerJoin('calls', 'calls.id', 'call_uses.call_id')
+    .select((e) => e.fn.sum<number | null>('cost_usd').as('spent'))
+    .where('run_id', '=', runId)
+    .where('reused', '=', 0)
+    .executeTakeFirstOrThrow();
+  return spent ?? 0;
+}
+
 async function opinionFigures(store: Store, runId: string): Promise<RunFigures['opinions']> {
   const opinions = store.read
     .selectFrom('opinions')

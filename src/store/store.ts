@@ -34,6 +34,12 @@ export interface StoreOptions {
 /** Opens a database, makes or migrates it; every fault of the file is a UserError that says how to mend it. */
 export function openStore(path: string, options: StoreOptions = {}): Store {
   const file = resolve(path);
+  const opened: BetterSqlite3.Database[] = [];
+  const open = (readonly: boolean): BetterSqlite3.Database => {
+    const db = new BetterSqlite3(file, { readonly, timeout: 250 });
+    opened.push(db);
+    return db;
+  };
   try {
     if (options.readonly && !existsSync(file))
       throw new UserError(`There is no database ${file}.`, {
@@ -42,31 +48,38 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     if (!options.readonly) mkdirSync(dirname(file), { recursive: true });
     if (existsSync(file) && statSync(file).isDirectory())
       throw new UserError(`${file} is a folder, no database.`, { mend: 'Name a file with --db.' });
-    const writer = options.readonly ? null : openFile(file, false);
-    if (writer) migrate(writer, file);
-    const reader = openFile(file, true);
+    const writer = options.readonly ? null : open(false);
+    if (writer) {
+      // First of all: another program's database is left as it is.
+      checkVersion(writer, file);
+      setUp(writer);
+      migrate(writer, file);
+    }
+    const reader = open(true);
+    tune(reader);
     if (checkVersion(reader, file) === 0)
       throw new UserError(`${file} is an empty database.`, {
         mend: 'Start a run first, or name another file with --db.',
       });
     return storeOf(file, writer, reader, options.busyMs ?? 60_000);
   } catch (error) {
+    for (const db of opened) db.close();
     throw explained(error, file);
   }
 }
 
-function openFile(file: string, readonly: boolean): BetterSqlite3.Database {
-  const db = new BetterSqlite3(file, { readonly, timeout: 250 });
-  if (!readonly) {
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = NORMAL');
-    // Checkpoints of 16 MB cost fewer syncs.
-    db.pragma('wal_autocheckpoint = 4000');
-    db.pragma('journal_size_limit = 67108864');
-  }
+function setUp(writer: BetterSqlite3.Database): void {
+  writer.pragma('journal_mode = WAL');
+  writer.pragma('synchronous = NORMAL');
+  // Checkpoints of 16 MB cost fewer syncs.
+  writer.pragma('wal_autocheckpoint = 4000');
+  writer.pragma('journal_size_limit = 67108864');
+  tune(writer);
+}
+
+function tune(db: BetterSqlite3.Database): void {
   db.pragma('foreign_keys = ON');
   db.pragma('cache_size = -16384');
-  return db;
 }
 
 /** Writes that may share a transaction: each is a few rows, so that a transaction stays below a thousand. */
@@ -128,14 +141,17 @@ function storeOf(
     await Promise.resolve();
     while (queue.length > 0) {
       const jobs = queue.splice(0, TOGETHER);
-      const together =
-        jobs.length > 1 &&
-        (await transaction(jobs).then(
-          () => true,
-          () => false,
-        ));
+      const failure =
+        jobs.length > 1
+          ? await transaction(jobs).then(
+              () => undefined,
+              (error: unknown) => ({ error }),
+            )
+          : { error: undefined };
       for (const job of jobs) {
-        if (together) job.resolve(job.result);
+        if (!failure) job.resolve(job.result);
+        // Each would wait as long as all of them did.
+        else if (isBusy(failure.error)) job.reject(failure.error);
         else await transaction([job]).then(() => job.resolve(job.result), job.reject);
       }
     }
@@ -186,6 +202,10 @@ async function begin(connection: Kysely<Database>, busyMs: number): Promise<void
     }
   }
 }
+
+/** Another program kept the database locked, as `explained` says it. */
+const isBusy = (error: unknown): boolean =>
+  error instanceof UserError && codeOf(error.cause) === 'SQLITE_BUSY';
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
 

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type * as NodeLlamaCpp from 'node-llama-cpp';
+import type { Token } from 'node-llama-cpp';
 import { UserError } from '../../errors.ts';
 import { ModelFault, type ChatModel, type ChatReply, type ChatRequest, type Message } from '../port.ts';
 
@@ -82,7 +83,7 @@ export async function openLocalModel(file: string, options: { threads?: number }
     return { model, wrapper, context };
   }
 
-  function tokensOf(messages: readonly Message[]): NodeLlamaCpp.Token[] {
+  function tokensOf(messages: readonly Message[]): Token[] {
     const chatHistory = messages.map((message): NodeLlamaCpp.ChatHistoryItem =>
       message.role === 'assistant'
         ? { type: 'model', response: [message.text] }
@@ -97,7 +98,7 @@ export async function openLocalModel(file: string, options: { threads?: number }
   }
 
   /** The sequence that shares the longest prefix with the prompt (the one unused for longest among equals), cut back to that prefix. */
-  async function sequenceFor(prompt: NodeLlamaCpp.Token[]): Promise<NodeLlamaCpp.LlamaContextSequence> {
+  async function sequenceFor(prompt: Token[]): Promise<NodeLlamaCpp.LlamaContextSequence> {
     const shared = slots.map((slot) => {
       const { firstDifferentIndex } = slot.sequence.compareContextTokens(prompt);
       // A few tokens that all prompts of a template begin with are no reason to drop another conversation.
@@ -114,16 +115,20 @@ export async function openLocalModel(file: string, options: { threads?: number }
     return slot.sequence;
   }
 
-  /** Bias of talk before each token: a sentence that grows long is drawn to its end, and a small model is kept from copying what was said. */
-  function steering(prompt: NodeLlamaCpp.Token[], output: NodeLlamaCpp.Token[], limit: number) {
-    const said = small ? followers(prompt) : undefined;
+  /**
+   * The bias before each token. A sentence that grows long is drawn to its end; a small model is kept from saying again
+   * what was said: in talk from copying six tokens in a row of anything, in JSON from going round in circles within a string.
+   */
+  function steering(prompt: Token[], output: Token[], limit: number, talk: boolean) {
     let from = 0;
     return () => {
       const bias = lib.TokenBias.for(model);
-      if (output.length > 0 && sentenceEnd.test(model.detokenize(output.slice(-1)))) from = output.length;
-      const long = Math.max(output.length - from - 35, output.length - limit + 20);
-      if (long > 0) for (const token of stops) bias.set(token, { logit: Math.min(8, long / 2) });
-      for (const token of said?.(output) ?? []) bias.set(token, 'never');
+      const last = model.detokenize(output.slice(-1));
+      if (sentenceEnd.test(last) || (!talk && last.includes('"'))) from = output.length;
+      const excess = Math.max(output.length - from - 35, talk ? output.length - limit + 20 : 0);
+      if (excess > 0) for (const token of stops) bias.set(token, { logit: Math.min(8, excess / 2) });
+      const again = talk ? followers([...prompt, ...output], 6) : followers(output.slice(from), 3);
+      if (small) for (const token of again) bias.set(token, 'never');
       return bias;
     };
   }
@@ -138,7 +143,7 @@ export async function openLocalModel(file: string, options: { threads?: number }
       );
     }
     const limit = Math.min(request.maxTokens, room);
-    const text = request.schema === undefined;
+    const talk = request.schema === undefined;
     const grammar = await llama.createGrammar({
       grammar: request.schema ? jsonGrammar(request.schema.schema, limit, small) : sentenceGrammar(limit),
     });
@@ -149,7 +154,7 @@ export async function openLocalModel(file: string, options: { threads?: number }
       await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(at, at + batchSize));
       signal.throwIfAborted();
     }
-    const output: NodeLlamaCpp.Token[] = [];
+    const output: Token[] = [];
     let finish: ChatReply['finish'] = 'stop';
     const tokens = sequence.evaluate(prompt.slice(sequence.nextTokenIndex), {
       temperature: request.sampling.temperature,
@@ -157,12 +162,8 @@ export async function openLocalModel(file: string, options: { threads?: number }
       minP: 0.05,
       seed: seedOf(request),
       grammarEvaluationState: new lib.LlamaGrammarEvaluationState({ model, grammar }),
-      ...(text
-        ? {
-            repeatPenalty: { penalty: 1.1, punishTokens: () => output.slice(-64) },
-            tokenBias: steering(prompt, output, limit),
-          }
-        : { dryRepeatPenalty: { strength: 0.8, allowedLength: 4 } }),
+      ...(talk && { repeatPenalty: { penalty: 1.1, punishTokens: () => output.slice(-64) } }),
+      ...((talk || small) && { tokenBias: steering(prompt, output, limit, talk) }),
     });
     for await (const token of tokens) {
       signal.throwIfAborted();
@@ -172,7 +173,7 @@ export async function openLocalModel(file: string, options: { threads?: number }
         break;
       }
       const left = limit - output.length;
-      if (text && left < sentenceTokens && sentenceEnd.test(model.detokenize([token]))) break;
+      if (talk && left < sentenceTokens && sentenceEnd.test(model.detokenize([token]))) break;
     }
     return {
       text: model.detokenize(output, false, prompt.slice(-4)).trim(),
@@ -284,19 +285,10 @@ const never = String.raw`\n\r\t<>*#|=_\x60\[\]{}~\\`;
 
 const sentenceEnd = /[.!?…。！？؟۔।]["'”’»)」』]?$/u;
 
-/** What followed the last `run` tokens of the output wherever they stood before, in the prompt or in the output itself. */
-function followers(prompt: readonly number[], run = 6): (output: readonly number[]) => NodeLlamaCpp.Token[] {
-  const next = new Map<string, NodeLlamaCpp.Token[]>();
-  const note = (tokens: readonly number[], end: number) => {
-    const key = tokens.slice(end - run, end).join();
-    next.set(key, [...(next.get(key) ?? []), tokens[end] as NodeLlamaCpp.Token]);
-  };
-  for (let end = run; end < prompt.length; end++) note(prompt, end);
-  return (output) => {
-    if (output.length <= run) return [];
-    note(output, output.length - 1);
-    return next.get(output.slice(-run).join()) ?? [];
-  };
+/** What followed the last `run` tokens wherever they stood before. */
+function followers(tokens: readonly Token[], run: number): Token[] {
+  const last = tokens.slice(-run);
+  return tokens.slice(run, -1).filter((_, i) => last.every((token, k) => tokens[i + k] === token));
 }
 
 /**
