@@ -14,7 +14,6 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { UserError } from '../errors.ts';
-import type { Manifest } from './manifest.ts';
 
 export interface WrittenFile {
   /** Path inside the folder, with forward slashes. */
@@ -120,8 +119,8 @@ export function openExportFolder(out: string, name: string): ExportFolder {
 function isExport(path: string): boolean {
   try {
     if (readdirSync(path).length === 0) return true;
-    const { program } = JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8')) as Partial<Manifest>;
-    return program?.name === 'culturepark';
+    const text = readFileSync(join(path, 'manifest.json'), 'utf8');
+    return (JSON.parse(text) as { program?: { name?: string } }).program?.name === 'culturepark';
   } catch {
     return false;
   }

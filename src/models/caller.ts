@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { cleanText } from '../clean-text.ts';
 import { RunStopped } from '../errors.ts';
 import { shortId } from '../ids.ts';
@@ -81,6 +82,8 @@ export function createCaller(setting: CallerSetting): Caller {
   const halt = new AbortController();
   /** Ends all waiting, at an abort or a stop; calls in flight know of the abort alone. */
   const waiting = AbortSignal.any([signal, halt.signal]);
+  // Any number of calls may wait; Node warns from the eleventh on.
+  setMaxListeners(0, waiting);
   const stop = (reason: RunStopped): RunStopped => {
     stopped ??= reason;
     halt.abort(stopped);

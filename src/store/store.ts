@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { Kysely, sql, SqliteDialect } from 'kysely';
 import { UserError } from '../errors.ts';
@@ -82,6 +82,15 @@ function tune(db: BetterSqlite3.Database): void {
   db.pragma('cache_size = -16384');
 }
 
+let breathedAt = 0;
+
+/** Gives signals, timers and sockets their turn every 20 ms: a driver whose models answer at once would keep them waiting. */
+async function breathe(): Promise<void> {
+  if (performance.now() - breathedAt < 20) return;
+  await immediate();
+  breathedAt = performance.now();
+}
+
 /** Writes that may share a transaction: each is a few rows, so that a transaction stays below a thousand. */
 const TOGETHER = 32;
 
@@ -140,6 +149,7 @@ function storeOf(
     // Others that are ready at this moment join the first transaction.
     await Promise.resolve();
     while (queue.length > 0) {
+      await breathe();
       const jobs = queue.splice(0, TOGETHER);
       const failure =
         jobs.length > 1

@@ -95,11 +95,11 @@ export async function start(options: FaultServerOptions = {}): Promise<FaultServ
   const server = createServer((request, response) => {
     const authorization = request.headers.authorization ?? '';
     if (authorization) counts.authorizations.add(authorization);
-    if (request.url?.endsWith('/models')) {
+    if (request.url === '/v1/models') {
       const models = options.models ?? ['tiny-1'];
       return send(response, 200, { object: 'list', data: models.map((id) => ({ id, object: 'model' })) });
     }
-    if (!request.url?.endsWith('/chat/completions'))
+    if (request.url !== '/v1/chat/completions')
       return send(response, 404, { error: { message: 'no such path' } });
     void chat(request, response, authorization);
   });
@@ -204,7 +204,11 @@ function completion(
   const cut = fault === 'truncated' ? said.slice(0, Math.ceil(said.length / 2)) : said.slice(0, most);
   const content = fault === 'empty' || fault === 'content-filter' || fault === 'refusal' ? '' : cut;
   const finish =
-    fault === 'content-filter' ? 'content_filter' : content.length < said.length && content ? 'length' : 'stop';
+    fault === 'content-filter'
+      ? 'content_filter'
+      : content.length < said.length && content
+        ? 'length'
+        : 'stop';
   const input = Math.ceil(JSON.stringify(body.messages).length / 4);
   const output = Math.ceil(content.length / 4);
   return {

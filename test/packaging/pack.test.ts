@@ -70,10 +70,22 @@ describe('the package', () => {
   test('carries what a run needs', () => {
     const files = filesOf(installed);
     const needed = [
-      ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CITATION.cff'],
-      ...['dist/cli.js', 'dist/index.js', 'dist/index.d.ts', 'db/prices.yaml', 'scenarios/quickstart.yaml'],
-      ...['agents/main-contact.yaml', 'agents/prompts/dialogue.en.yaml', 'agents/rehearsal/en.yaml'],
-      ...['db/migrations/sqlite/001-initial.sql', 'db/survey/wvs7_marginals.csv', 'db/survey/texts/en.yaml'],
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'CITATION.cff',
+      'dist/cli.js',
+      'dist/index.js',
+      'dist/index.d.ts',
+      'db/prices.yaml',
+      'scenarios/quickstart.yaml',
+      'agents/main-contact.yaml',
+      'agents/prompts/dialogue.en.yaml',
+      'agents/rehearsal/en.yaml',
+      'db/migrations/sqlite/001-initial.sql',
+      'db/survey/wvs7_marginals.csv',
+      'db/survey/texts/en.yaml',
     ];
     expect(needed.filter((file) => !files.includes(file))).toEqual([]);
     for (const folder of ['agents', 'scenarios', 'db/migrations', 'db/survey'])

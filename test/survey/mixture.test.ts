@@ -70,7 +70,7 @@ const countries = fc
           weight: fc.double({ min: 0.01, max: 1000, noNaN: true }),
           counts: fc.oneof(
             { weight: 3, arbitrary: fc.array(fc.nat(1500), { minLength: 4, maxLength: 4 }) },
-            { weight: 1, arbitrary: fc.constant([0, 0, 0, 0]) },
+            { weight: 1, arbitrary: fc.constant<number[]>([0, 0, 0, 0]) },
           ),
         }),
       ),

@@ -52,7 +52,8 @@ describe.each(languages)('%s', (language) => {
       expect(template.replace(/\{\{\w+\}\}/g, ''), template).not.toMatch(/[{}]/);
   });
 
-  test.skipIf(language === 'en')('no English is left in it', () => {
+  if (language !== 'en')
+    test('no English is left in it', () => {
     for (const [id, statement] of texts.statements) expect(statement).not.toBe(english.statements.get(id));
     for (const [scale, labels] of texts.labels)
       for (const [code, label] of labels) expect(label).not.toBe(english.labels.get(scale)?.get(code));

@@ -1,3 +1,4 @@
+-- (Key columns come first in WITHOUT ROWID tables: integrity_check of SQLite 3.40 and older reports NULLs otherwise.)
 -- Times are integer milliseconds since 1970 (UTC); ids are short base32 hashes of their parent's id and a natural key;
 -- `key` is the same without the run, and is what orders, splits and rounds go by.
 
@@ -102,9 +103,9 @@ CREATE TABLE tries (
 CREATE TABLE call_uses (
   run_id TEXT NOT NULL REFERENCES runs (id),
   call_id TEXT NOT NULL REFERENCES calls (id),
+  subject TEXT NOT NULL,
   stage TEXT NOT NULL,
   role TEXT NOT NULL,
-  subject TEXT NOT NULL,
   reused INTEGER NOT NULL,
   PRIMARY KEY (run_id, call_id, subject)
 ) WITHOUT ROWID;
@@ -173,9 +174,9 @@ CREATE INDEX opinions_rewrite ON opinions (rewrite_of) WHERE rewrite_of IS NOT N
 CREATE TABLE verdicts (
   opinion_id TEXT NOT NULL REFERENCES opinions (id),
   stage_run_id TEXT NOT NULL REFERENCES stage_runs (id),
+  call_id TEXT NOT NULL REFERENCES calls (id),
   verdict TEXT NOT NULL,
   model TEXT NOT NULL,
-  call_id TEXT NOT NULL REFERENCES calls (id),
   PRIMARY KEY (opinion_id, stage_run_id, call_id)
 ) WITHOUT ROWID;
 CREATE TABLE clusters (id TEXT PRIMARY KEY, stage_run_id TEXT NOT NULL REFERENCES stage_runs (id));

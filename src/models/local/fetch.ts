@@ -278,6 +278,7 @@ async function fromPython(target: string): Promise<void> {
     throw new Error(failure);
   } finally {
     await rm(folder, { recursive: true, force: true });
+    await rm(`${target}.pip`, { force: true });
   }
 }
 
