@@ -45,7 +45,7 @@ const forbidden = [
     comment: 'What src imports must be there where the package is installed.',
     severity: 'error',
     from: {},
-    to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only', 'npm-peer'] },
   },
   {
     name: 'folder-without-a-layer',

@@ -65,3 +65,6 @@ export function shuffled<T>(items: readonly T[], ...parts: readonly Part[]): T[]
 
 /** The only random id: a run's. */
 export const newRunId: () => string = customAlphabet('23456789abcdefghjkmnpqrstvwxyz', 12);
+
+/** The key of a survey cell: a topic in a country. */
+export const cellKey = (topicId: string, country: string): string => `${topicId} ${country}`;

@@ -12,5 +12,7 @@ export function nearest(word: string, valid: readonly string[]): string | undefi
 /** ` Did you mean "x"?` or a list of what is valid. */
 export function suggestion(word: string, valid: readonly string[]): string {
   const near = nearest(word, valid);
-  return near ? `did you mean "${near}"?` : `valid: ${valid.slice(0, 60).join(', ')}${valid.length > 60 ? ', …' : ''}`;
+  return near
+    ? `did you mean "${near}"?`
+    : `valid: ${valid.slice(0, 60).join(', ')}${valid.length > 60 ? ', …' : ''}`;
 }

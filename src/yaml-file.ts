@@ -19,7 +19,10 @@ export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new UserError(`${file} can't be read: ${(cause as Error).message}`, { mend: 'Check the path and its rights.', cause });
+    throw new UserError(`${file} can't be read: ${(cause as Error).message}`, {
+      mend: 'Check the path and its rights.',
+      cause,
+    });
   }
 }
 
@@ -59,7 +62,10 @@ export function parseYaml<S extends z.ZodType>(
   try {
     plain = document.toJS({ maxAliasCount: 100 });
   } catch (cause) {
-    throw new UserError(`${file}: ${(cause as Error).message}`, { mend: 'Write the file without nested aliases.', cause });
+    throw new UserError(`${file}: ${(cause as Error).message}`, {
+      mend: 'Write the file without nested aliases.',
+      cause,
+    });
   }
   const value = change(plain);
   const parsed = schema.safeParse(value);
@@ -93,7 +99,10 @@ function describe(
   const found = valueAt(plain, issue.path);
   if (issue.code === 'unrecognized_keys') {
     const key = String(issue.keys[0]);
-    return { path: [...issue.path, key], text: `unknown key; ${suggestion(key, knownKeys(schema, [...base, ...issue.path]))}` };
+    return {
+      path: [...issue.path, key],
+      text: `unknown key; ${suggestion(key, knownKeys(schema, [...base, ...issue.path]))}`,
+    };
   }
   if (issue.code === 'invalid_value') {
     const valid = issue.values.map(String);
@@ -102,7 +111,8 @@ function describe(
   if (issue.code === 'invalid_union') {
     const inner = issue.errors.flat();
     // An unknown key lies as deep as what it should have been, and tells more than what is then missing.
-    const depth = (entry: Issue): number => entry.path.length + (entry.code === 'unrecognized_keys' ? 1.5 : 0);
+    const depth = (entry: Issue): number =>
+      entry.path.length + (entry.code === 'unrecognized_keys' ? 1.5 : 0);
     const deepest = inner.sort((a, b) => depth(b) - depth(a))[0];
     if (deepest && depth(deepest) > 0) {
       const nested = describe(deepest, found, schema, [...base, ...issue.path]);
@@ -110,34 +120,58 @@ function describe(
     }
     const expected = new Set(
       inner.flatMap((entry) =>
-        entry.code === 'invalid_type' ? [entry.expected === 'array' ? 'a list' : entry.expected] : entry.code === 'invalid_value' ? entry.values.map((one) => `"${String(one)}"`) : [],
+        entry.code === 'invalid_type'
+          ? [entry.expected === 'array' ? 'a list' : entry.expected]
+          : entry.code === 'invalid_value'
+            ? entry.values.map((one) => `"${String(one)}"`)
+            : [],
       ),
     );
-    return { path: issue.path, text: expected.size ? `expected ${[...expected].join(' or ')}, found ${show(found)}` : `${show(found)} is not valid` };
+    return {
+      path: issue.path,
+      text: expected.size
+        ? `expected ${[...expected].join(' or ')}, found ${show(found)}`
+        : `${show(found)} is not valid`,
+    };
   }
   if (issue.code === 'invalid_key') {
     const wanted = issue.issues[0]?.message ?? issue.message;
     return { path: issue.path, text: `expected ${wanted}, found "${show(String(issue.path.at(-1)))}"` };
   }
-  if (issue.code === 'invalid_format' && issue.format === 'regex') return { path: issue.path, text: `expected ${issue.message}, found "${show(found)}"` };
+  if (issue.code === 'invalid_format' && issue.format === 'regex')
+    return { path: issue.path, text: `expected ${issue.message}, found "${show(found)}"` };
   const missing = found === undefined;
-  return { path: issue.path, text: missing ? `is missing (${issue.message.toLowerCase()})` : `${issue.message}; found ${show(found)}` };
+  return {
+    path: issue.path,
+    text: missing ? `is missing (${issue.message.toLowerCase()})` : `${issue.message}; found ${show(found)}`,
+  };
 }
 
-type JsonSchema = { properties?: Record<string, JsonSchema>; additionalProperties?: JsonSchema; items?: JsonSchema; anyOf?: JsonSchema[] };
+type JsonSchema = {
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema;
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+};
 
 /** The keys that the schema allows at a path. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let at: JsonSchema[] = [z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
-  const open = (nodes: JsonSchema[]): JsonSchema[] => nodes.flatMap((node) => (node.anyOf ? open(node.anyOf) : [node]));
+  const open = (nodes: JsonSchema[]): JsonSchema[] =>
+    nodes.flatMap((node) => (node.anyOf ? open(node.anyOf) : [node]));
   for (const key of path) {
-    at = open(at).flatMap((node) => node.properties?.[String(key)] ?? node.items ?? node.additionalProperties ?? []);
+    at = open(at).flatMap(
+      (node) => node.properties?.[String(key)] ?? node.items ?? node.additionalProperties ?? [],
+    );
   }
   return open(at).flatMap((node) => Object.keys(node.properties ?? {}));
 }
 
 function valueAt(plain: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined | null)?.[key], plain);
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined | null)?.[key],
+    plain,
+  );
 }
 
 function show(value: unknown): string {

@@ -27,7 +27,16 @@ const timer = setInterval(() => {
 const started = performance.now();
 const cpu = process.cpuUsage();
 const result = await runScenario(
-  { store, out: join(folder, 'exports'), model: { baseUrl: undefined, apiKey: undefined }, includeScripted: true, watch: { say: console.log, phase: (phase) => console.log(phase, Math.round(performance.now() - started), 'ms') } },
+  {
+    store,
+    out: join(folder, 'exports'),
+    model: { baseUrl: undefined, apiKey: undefined },
+    includeScripted: true,
+    watch: {
+      say: console.log,
+      phase: (phase) => console.log(phase, Math.round(performance.now() - started), 'ms'),
+    },
+  },
   { scenario, modelFlag: 'scripted' },
 );
 const seconds = (performance.now() - started) / 1000;
@@ -36,10 +45,14 @@ clearInterval(timer);
 await store.close();
 const bytes = statSync(join(folder, 'bench.db')).size;
 const n = result.dialogues.finished;
-console.log(`dialogues            ${n} of ${result.dialogues.planned}, ${result.calls.made} calls, ${result.samples} samples`);
+console.log(
+  `dialogues            ${n} of ${result.dialogues.planned}, ${result.calls.made} calls, ${result.samples} samples`,
+);
 console.log(`seconds              ${seconds.toFixed(1)}   (reference: <= 30 for 1,000)`);
 console.log(`CPU ms a call        ${((used.user + used.system) / 1000 / result.calls.made).toFixed(2)}`);
 console.log(`peak memory, MB      ${Math.round(peak)}   (reference: <= 300)`);
-console.log(`memory at tenths, MB ${Array.from({ length: 10 }, (_, i) => memory[Math.floor((i * memory.length) / 10)]).join(' ')}`);
+console.log(
+  `memory at tenths, MB ${Array.from({ length: 10 }, (_, i) => memory[Math.floor((i * memory.length) / 10)]).join(' ')}`,
+);
 console.log(`kB a dialogue        ${(bytes / 1000 / n).toFixed(1)}   (reference: <= 60)`);
 rmSync(folder, { recursive: true, force: true });

@@ -8,7 +8,12 @@ import { readYaml } from '../yaml-file.ts';
 import { ageBands, genders, type Culture } from './types.ts';
 
 const names = z.strictObject(
-  Object.fromEntries(genders.map((gender) => [gender, z.strictObject(Object.fromEntries(ageBands.map((band) => [band, z.array(z.string().min(1)).min(1)])))])),
+  Object.fromEntries(
+    genders.map((gender) => [
+      gender,
+      z.strictObject(Object.fromEntries(ageBands.map((band) => [band, z.array(z.string().min(1)).min(1)]))),
+    ]),
+  ),
 ) as unknown as z.ZodType<Culture['countries'][number]['names']>;
 
 /** `agents/<culture>.yaml`. */
@@ -43,7 +48,9 @@ export function cultureIds(): string[] {
       return [];
     }
   });
-  const ids = files.filter((file) => file.endsWith('.yaml') && file !== 'main-contact.yaml').map((file) => basename(file, '.yaml'));
+  const ids = files
+    .filter((file) => file.endsWith('.yaml') && file !== 'main-contact.yaml')
+    .map((file) => basename(file, '.yaml'));
   return [...new Set(ids)].sort();
 }
 
@@ -61,7 +68,10 @@ export function loadCulture(id: string): Culture {
     name: value.name,
     language: value.language,
     weightsSource: value.weights_source,
-    countries: value.countries.map(({ names_own, ...country }) => ({ ...country, namesOwn: names_own ?? country.names })),
+    countries: value.countries.map(({ names_own, ...country }) => ({
+      ...country,
+      namesOwn: names_own ?? country.names,
+    })),
   };
 }
 

@@ -54,12 +54,20 @@ function drawSeats(survey: Survey, plan: PersonaPlan, parts: readonly (string | 
   const { countries } = plan.culture;
   const start = sampleStart(...parts);
   if (plan.topic.scale === null) {
-    const drawn = systematicSample(countries.map(({ weight }) => weight), plan.n, start);
+    const drawn = systematicSample(
+      countries.map(({ weight }) => weight),
+      plan.n,
+      start,
+    );
     return shuffled(drawn, ...parts).map((at) => ({ country: countries[at] as CultureCountry, code: null }));
   }
   const answers = mixture(survey, countries, plan.topic.id);
   if (!answers) return null;
-  const drawn = systematicSample(answers.parts.map(({ share }) => share), plan.n, start);
+  const drawn = systematicSample(
+    answers.parts.map(({ share }) => share),
+    plan.n,
+    start,
+  );
   const byCode = new Map(countries.map((country) => [country.code, country]));
   return shuffled(drawn, ...parts).map((at) => {
     const part = answers.parts[at] as { country: string; code: number };

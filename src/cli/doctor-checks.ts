@@ -142,22 +142,23 @@ export function apiKey({ apiKey: key, baseUrl: url }: Environment): Finding {
 export async function baseUrl({ apiKey: key, baseUrl: given }: Environment, ms = 3000): Promise<Finding> {
   if (!given) return ok(key ? "not set: OpenAI's own address is used" : 'not set');
   const { cleanBaseUrl } = await import('../models/resolve.ts');
-  const { request } = await import('undici');
   const url = cleanBaseUrl(given);
   const mend =
     'Check that the server runs, and that the address ends as its documentation says (usually /v1).';
   try {
-    const headers = key ? { authorization: `Bearer ${key}` } : {};
-    const { statusCode, body } = await request(`${url}/models`, { headers, signal: AbortSignal.timeout(ms) });
-    await body.dump();
+    const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {};
+    const response = await fetch(`${url}/models`, { headers, signal: AbortSignal.timeout(ms) });
+    await response.body?.cancel();
+    const statusCode = response.status;
     if (statusCode === 200) return ok(`${url} answers`);
     if (statusCode === 401 || statusCode === 403)
       return fail(`${url} refuses the key (HTTP ${statusCode})`, 'Check OPENAI_API_KEY.');
     return warn(`${url} answers, but GET /models gave HTTP ${statusCode}`, mend);
   } catch (error) {
-    const { name, message, code } = error as Error & { code?: string };
+    const { name, message, cause } = error as Error & { cause?: Error & { code?: string } };
+    const reason = cause?.message || cause?.code || message;
     return fail(
-      `${url} can't be reached: ${name === 'TimeoutError' ? `no answer in ${ms / 1000} s` : message || code}`,
+      `${url} can't be reached: ${name === 'TimeoutError' ? `no answer in ${ms / 1000} s` : reason}`,
       mend,
     );
   }

@@ -8,7 +8,7 @@ import { modelSpecs, prepare, type Prepared } from '../pipeline/prepare.ts';
 import { buildDialogue } from '../pipeline/stage.ts';
 import type { ChatRole } from '../dialogue/types.ts';
 import { out } from './output.ts';
-import { estimateLine } from './run-handler.ts';
+import { estimateLine } from './estimate-line.ts';
 import { paint, printable } from './text.ts';
 
 interface Asked {
@@ -39,7 +39,15 @@ export async function dryRun(asked: Asked, environment: Environment): Promise<nu
   const messages = step?.kind === 'request' ? step.request.request.messages : [];
   const omissions = omissionsOf(prepared.plan);
   if (asked.json) {
-    out(JSON.stringify({ dry_run: true, cells: Object.fromEntries(cells), left_out: omissions, first_prompt: messages, ...figures }));
+    out(
+      JSON.stringify({
+        dry_run: true,
+        cells: Object.fromEntries(cells),
+        left_out: omissions,
+        first_prompt: messages,
+        ...figures,
+      }),
+    );
     return 0;
   }
   out(`${paint('bold', 'Cells')} (topic × delegates: dialogues)`);
@@ -57,18 +65,37 @@ export async function dryRun(asked: Asked, environment: Environment): Promise<nu
 }
 
 /** The models as far as they can be had without fetching or asking; they are only looked at for their price. */
-export async function pricedModels(prepared: Prepared, asked: Pick<Asked, 'model'>, set: readonly string[], environment: Environment): Promise<(role: ChatRole) => ChatModel> {
-  const { specs } = modelSpecs(prepared.props.scenario, { flag: asked.model, environment: environment.named, set }, environment);
+export async function pricedModels(
+  prepared: Prepared,
+  asked: Pick<Asked, 'model'>,
+  set: readonly string[],
+  environment: Environment,
+): Promise<(role: ChatRole) => ChatModel> {
+  const { specs } = modelSpecs(
+    prepared.props.scenario,
+    { flag: asked.model, environment: environment.named, set },
+    environment,
+  );
   const bySpec = new Map<string, ChatModel>();
   for (const spec of new Set(specs.values())) {
     const free = { ...scriptedModel(), model: spec };
     const local = spec === 'local' || spec.startsWith('local:') || spec === 'scripted';
     // An estimate needs no key and no server: a name is enough for a price.
-    const named = spec === 'openai' && defaultSpec(environment) === 'openai' && !environment.baseUrl ? 'openai:gpt-4o-mini' : spec;
+    const named =
+      spec === 'openai' && defaultSpec(environment) === 'openai' && !environment.baseUrl
+        ? 'openai:gpt-4o-mini'
+        : spec;
     const remote = async (): Promise<ChatModel> =>
       /^openai:?$/.test(named)
         ? { ...free, free: false, provider: environment.baseUrl ?? '' }
-        : (await openModel(named, { ...environment, apiKey: environment.apiKey ?? 'none', say: () => undefined, allowFetch: false })).chat;
+        : (
+            await openModel(named, {
+              ...environment,
+              apiKey: environment.apiKey ?? 'none',
+              say: () => undefined,
+              allowFetch: false,
+            })
+          ).chat;
     bySpec.set(spec, local ? free : await remote());
   }
   return (role) => bySpec.get(specs.get(role) as string) as ChatModel;

@@ -7,25 +7,41 @@ export const estimateCommand = (_context: Context): CommandModule => ({
   describe: 'Say how many calls and tokens a scenario takes and what it may cost',
   builder: (yargs) =>
     yargs
-      .positional('scenario', { type: 'string', describe: 'A path, or the name of a shipped scenario', demandOption: true })
+      .positional('scenario', {
+        type: 'string',
+        describe: 'A path, or the name of a shipped scenario',
+        demandOption: true,
+      })
       .options({
         model: { type: 'string', describe: 'Model for every chat role', requiresArg: true },
         'base-url': { type: 'string', describe: 'OpenAI-compatible endpoint', requiresArg: true },
-        set: { type: 'string', describe: 'Change a key of the scenario: path=value (may be repeated)', requiresArg: true },
+        set: {
+          type: 'string',
+          describe: 'Change a key of the scenario: path=value (may be repeated)',
+          requiresArg: true,
+        },
         json: jsonOption,
       })
-      .example('$0 estimate culturepark --model openai:gpt-4o-mini', 'The published set-up with a cheap model'),
+      .example(
+        '$0 estimate culturepark --model openai:gpt-4o-mini',
+        'The published set-up with a cheap model',
+      ),
   handler: async (argv) => {
     const { modelEnvironment } = await import('./environment.ts');
     const { pricedModels } = await import('./dry-run.ts');
     const { prepare } = await import('../pipeline/prepare.ts');
     const { estimate } = await import('../pipeline/estimate.ts');
-    const { estimateLine } = await import('./run-handler.ts');
+    const { estimateLine } = await import('./estimate-line.ts');
     const { out } = await import('./output.ts');
     const set = several(argv['set']);
     const prepared = prepare(String(argv['scenario']), set);
     const environment = modelEnvironment(single('base-url', argv['baseUrl']));
-    const modelFor = await pricedModels(prepared, { model: single('model', argv['model']) }, set, environment);
+    const modelFor = await pricedModels(
+      prepared,
+      { model: single('model', argv['model']) },
+      set,
+      environment,
+    );
     const figures = estimate(prepared, modelFor, prepared.props.scenario.seed ?? 1);
     out(argv['json'] === true ? JSON.stringify(figures) : estimateLine(figures));
   },

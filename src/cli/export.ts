@@ -11,8 +11,16 @@ export const exportCommand = (_context: Context): CommandModule => ({
       .options({
         db: dbOption,
         out: outOption,
-        name: { type: 'string', describe: 'Name of the folder; needed for several runs together', requiresArg: true },
-        'include-scripted': { type: 'boolean', describe: 'Export rows of the scripted model too', default: false },
+        name: {
+          type: 'string',
+          describe: 'Name of the folder; needed for several runs together',
+          requiresArg: true,
+        },
+        'include-scripted': {
+          type: 'boolean',
+          describe: 'Export rows of the scripted model too',
+          default: false,
+        },
         json: jsonOption,
       })
       .example('$0 export', 'The newest run')
@@ -25,7 +33,8 @@ export const exportCommand = (_context: Context): CommandModule => ({
     const store = openStore(single('db', argv['db']) as string);
     try {
       const ids = (argv['runs'] as string[] | undefined) ?? [];
-      const runs = ids.length === 0 ? [await getRun(store)] : await Promise.all(ids.map((id) => getRun(store, id)));
+      const runs =
+        ids.length === 0 ? [await getRun(store)] : await Promise.all(ids.map((id) => getRun(store, id)));
       const exported = await exportRuns({
         store,
         runs,
@@ -36,7 +45,10 @@ export const exportCommand = (_context: Context): CommandModule => ({
       if (argv['json'] === true) out(JSON.stringify(exported));
       else {
         out(`${exported.rows} rows in ${exported.folder}`);
-        if (exported.scriptedLeftOut > 0) out(`${exported.scriptedLeftOut} rows of the scripted model were left out; --include-scripted takes them in.`);
+        if (exported.scriptedLeftOut > 0)
+          out(
+            `${exported.scriptedLeftOut} rows of the scripted model were left out; --include-scripted takes them in.`,
+          );
         for (const { culture, reason } of exported.empty) out(`${culture} has no rows: ${reason}.`);
       }
     } finally {

@@ -93,7 +93,11 @@ export function modelName({
   model: string;
   scripted: boolean | number;
 }): string {
-  return oneLine(scripted ? `${model} (the scripted rehearsal model)` : `${model} (${provider.replace(/^(sha256:.{12}).*/, '$1…')})`);
+  return oneLine(
+    scripted
+      ? `${model} (the scripted rehearsal model)`
+      : `${model} (${provider.replace(/^(sha256:.{12}).*/, '$1…')})`,
+  );
 }
 
 /** The label that no reader of rehearsed rows can miss. */

@@ -49,7 +49,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     const parser = yargs([...argv])
       .scriptName('culturepark')
       .usage('Cultural training data from simulated conversations.\n\n$0 COMMAND')
-      .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false, 'duplicate-arguments-array': true, 'parse-numbers': false, 'boolean-negation': false })
+      .parserConfiguration({
+        'greedy-arrays': false,
+        'parse-positional-numbers': false,
+        'duplicate-arguments-array': true,
+        'parse-numbers': false,
+        'boolean-negation': false,
+      })
       .option('verbose', { type: 'boolean', describe: 'Say more', global: true, default: false })
       .demandCommand(1, 'Name a command.')
       .recommendCommands()
@@ -60,7 +66,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       .wrap(Math.min(110, process.stdout.columns ?? 100))
       .exitProcess(false)
       .fail((message, error) => {
-        throw error ?? new UserError(message, { mend: 'See `culturepark --help`, or the --help of the command.' });
+        throw (
+          error ?? new UserError(message, { mend: 'See `culturepark --help`, or the --help of the command.' })
+        );
       });
     for (const command of commands) parser.command(command(context));
     await parser.parseAsync();
@@ -83,10 +91,16 @@ async function explain(error: unknown, verbose: boolean): Promise<number> {
   const { code, message, stack } = error as NodeJS.ErrnoException;
   if (code === 'EPIPE') return 0;
   if (code === 'ENOSPC') {
-    err('Error: there is no room left on the disk.\nFree some space and run the same command again; what is stored stays.');
+    err(
+      'Error: there is no room left on the disk.\nFree some space and run the same command again; what is stored stays.',
+    );
     return 1;
   }
   err(`This is a fault of culturepark, not yours: ${safe(message ?? String(error))}`);
-  err(verbose ? safe(stack ?? '') : 'Run it again with --verbose for the details, and report them. What is stored stays.');
+  err(
+    verbose
+      ? safe(stack ?? '')
+      : 'Run it again with --verbose for the details, and report them. What is stored stays.',
+  );
   return 2;
 }

@@ -5,15 +5,28 @@ import { out } from './output.ts';
 import { createReporter } from './reporter.ts';
 
 /** Refines a finished run again and says how its opinions ended. */
-export async function refineFromFlags(flags: { run: string | undefined; db: string; set: string[]; json: boolean; verbose: boolean }): Promise<number> {
+export async function refineFromFlags(flags: {
+  run: string | undefined;
+  db: string;
+  set: string[];
+  json: boolean;
+  verbose: boolean;
+}): Promise<number> {
   const reporter = createReporter(flags.json ? process.stderr : process.stdout, { verbose: flags.verbose });
   const store = openStore(flags.db);
   try {
-    const result = await refineRun({ store, out: '', model: modelEnvironment(undefined), watch: reporter }, flags.run, flags.set);
+    const result = await refineRun(
+      { store, out: '', model: modelEnvironment(undefined), watch: reporter },
+      flags.run,
+      flags.set,
+    );
     reporter.close();
     const { opinions, run_id: id } = result;
     if (flags.json) out(JSON.stringify(result));
-    else out(`Run ${id}: ${opinions.extracted} opinions extracted, ${opinions.duplicate} said before, ${opinions.accepted} accepted. Export them again: culturepark export ${id}`);
+    else
+      out(
+        `Run ${id}: ${opinions.extracted} opinions extracted, ${opinions.duplicate} said before, ${opinions.accepted} accepted. Export them again: culturepark export ${id}`,
+      );
     return 0;
   } finally {
     reporter.close();

@@ -10,13 +10,23 @@ export const refineCommand = (context: Context): CommandModule => ({
       .positional('run', { type: 'string', describe: 'Id of the run; the newest when left out' })
       .options({
         db: dbOption,
-        set: { type: 'string', describe: 'Change a key of the scenario: path=value (may be repeated)', requiresArg: true },
+        set: {
+          type: 'string',
+          describe: 'Change a key of the scenario: path=value (may be repeated)',
+          requiresArg: true,
+        },
         json: jsonOption,
       })
       .example('$0 refine --set refinement.threshold=0.85', 'Merge only what is nearly the same')
       .example('$0 refine abc123 --set refinement.include_rewritten=true', 'Let verified rewrites in'),
   handler: async (argv) => {
     const { refineFromFlags } = await import('./refine-handler.ts');
-    context.exitCode = await refineFromFlags({ run: argv['run'] as string | undefined, db: single('db', argv['db']) as string, set: several(argv['set']), json: argv['json'] === true, verbose: argv['verbose'] === true });
+    context.exitCode = await refineFromFlags({
+      run: argv['run'] as string | undefined,
+      db: single('db', argv['db']) as string,
+      set: several(argv['set']),
+      json: argv['json'] === true,
+      verbose: argv['verbose'] === true,
+    });
   },
 });

@@ -19,7 +19,20 @@ export interface Reporter extends RunWatch {
 export function createReporter(stream: NodeJS.WriteStream, options: { verbose: boolean }): Reporter {
   const live = stream.isTTY === true && process.env['TERM'] !== 'dumb';
   const update = live ? createLogUpdate(stream) : undefined;
-  const state = { phase: 'getting ready', planned: 0, ended: 0, flagged: 0, inFlight: 0, made: 0, reused: 0, retried: 0, tokens: 0, cost: 0 as number | null, stage: '', stageDone: 0 };
+  const state = {
+    phase: 'getting ready',
+    planned: 0,
+    ended: 0,
+    flagged: 0,
+    inFlight: 0,
+    made: 0,
+    reused: 0,
+    retried: 0,
+    tokens: 0,
+    cost: 0 as number | null,
+    stage: '',
+    stageDone: 0,
+  };
   let started = performance.now();
   let endedBefore = 0;
   let saidAt = -Infinity;
@@ -33,7 +46,11 @@ export function createReporter(stream: NodeJS.WriteStream, options: { verbose: b
   };
 
   const status = (): string => {
-    const parts = [state.phase === 'refinement' && state.stage ? `refinement: ${state.stage} (${state.stageDone})` : state.phase];
+    const parts = [
+      state.phase === 'refinement' && state.stage
+        ? `refinement: ${state.stage} (${state.stageDone})`
+        : state.phase,
+    ];
     if (state.phase === 'dialogues') {
       parts.push(`${state.ended} of ${state.planned} done`);
       if (state.flagged > 0) parts.push(`${state.flagged} flagged`);
@@ -59,7 +76,10 @@ export function createReporter(stream: NodeJS.WriteStream, options: { verbose: b
     update(paint('dim', oneLine(status(), (stream.columns ?? 100) - 1), stream));
   }
 
-  const timer = setInterval(() => (live ? draw() : stream.write(`${status()}\n`)), live ? DRAW_EVERY : PLAIN_EVERY);
+  const timer = setInterval(
+    () => (live ? draw() : stream.write(`${status()}\n`)),
+    live ? DRAW_EVERY : PLAIN_EVERY,
+  );
   timer.unref();
 
   return {
@@ -94,7 +114,9 @@ export function createReporter(stream: NodeJS.WriteStream, options: { verbose: b
     turn(dialogue, turn) {
       if (turn.kind !== 'public' || (!options.verbose && performance.now() - saidAt < SAID_EVERY)) return;
       saidAt = performance.now();
-      line(`${paint('cyan', speaker(dialogue, turn), stream)} ${oneLine(turn.text, (stream.columns ?? 120) * 2)}`);
+      line(
+        `${paint('cyan', speaker(dialogue, turn), stream)} ${oneLine(turn.text, (stream.columns ?? 120) * 2)}`,
+      );
     },
     dialogueEnded(_, ended) {
       state.ended += 1;

@@ -13,6 +13,10 @@ export const resumeCommand = (context: Context): CommandModule => ({
       .example('$0 resume --retry-failed', 'Hold its flagged dialogues again'),
   handler: async (argv) => {
     const { runFromFlags } = await import('./run-handler.ts');
-    context.exitCode = await runFromFlags({ ...flagsOf(argv), kind: 'resume', run: argv['run'] as string | undefined });
+    context.exitCode = await runFromFlags({
+      ...flagsOf(argv),
+      kind: 'resume',
+      run: argv['run'] as string | undefined,
+    });
   },
 });

@@ -1,10 +1,11 @@
 import { UserError } from '../errors.ts';
-import { estimate, type Estimate } from '../pipeline/estimate.ts';
+import { estimate } from '../pipeline/estimate.ts';
 import { resumeRun, runScenario, type RunResult, type RunSetting } from '../pipeline/run.ts';
 import { priceOf } from '../models/prices.ts';
 import { openStore } from '../store/store.ts';
 import { dryRun } from './dry-run.ts';
 import { modelEnvironment } from './environment.ts';
+import { estimateLine } from './estimate-line.ts';
 import { err, out } from './output.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 import type { flagsOf } from './run.ts';
@@ -163,11 +164,7 @@ function checkLanguages({ prepared, byRole }: Started): void {
 }
 
 /** What the models at work are worth, in plain words. */
-function worth({
-  models,
-  fellBack,
-  byRole,
-}: Pick<Started, 'models' | 'fellBack' | 'byRole'>): string[] {
+function worth({ models, fellBack, byRole }: Pick<Started, 'models' | 'fellBack' | 'byRole'>): string[] {
   const lines: string[] = [];
   if (fellBack) {
     const bar = '='.repeat(78);
@@ -185,16 +182,6 @@ function worth({
     );
   }
   return lines;
-}
-
-export function estimateLine({ dialogues, calls, tokens, cost_usd }: Estimate): string {
-  const cost =
-    cost_usd === null
-      ? 'price unknown'
-      : cost_usd.high === 0
-        ? 'costs nothing'
-        : `${dollars(cost_usd.low)} to ${dollars(cost_usd.high)}`;
-  return `${dialogues} dialogues, ${calls.low} to ${calls.high} calls, ${tokens.input.low} to ${tokens.input.high} input and ${tokens.output.low} to ${tokens.output.high} output tokens, ${cost}`;
 }
 
 /** What came of the run, and what to do next. */
@@ -218,7 +205,10 @@ function conclude(result: RunResult, flags: Flags): void {
     );
   }
   if (result.status === 'finished') {
-    const rows = result.samples === 0 ? 'No samples.' : `${result.samples} samples, unverified: no judge was calibrated.`;
+    const rows =
+      result.samples === 0
+        ? 'No samples.'
+        : `${result.samples} samples, unverified: no judge was calibrated.`;
     say(`${rows}${result.exports[0] ? ` Files: ${result.exports[0]}` : ''}`);
     say(`Next: culturepark inspect run ${result.run_id}`);
   }

@@ -1,6 +1,7 @@
 import { loadCulture } from '../agents/load.ts';
 import type { Culture } from '../agents/types.ts';
-import { cellKey, loadSurvey } from '../survey/load.ts';
+import { loadSurvey } from '../survey/load.ts';
+import { cellKey } from '../ids.ts';
 import { mixture } from '../survey/mixture.ts';
 import { loadTexts, statementIn, type SurveyTexts } from '../survey/texts.ts';
 import type { Cell, Scale, Survey, Topic } from '../survey/types.ts';

@@ -1,9 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 
+// oxlint-disable-next-line no-control-regex -- these are what is taken out
+const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** A text of a model or a file, fit for the terminal: no control or direction-override characters but line breaks and tabs. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+  return stripVTControlCharacters(text).replace(unprintable, '');
 }
 
 /** One line of at most so many characters. */
@@ -15,9 +17,17 @@ export function oneLine(text: string, width = 100): string {
 const colours = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 
 /** Colours only for a terminal that wants them (NO_COLOR, FORCE_COLOR, TERM=dumb are honoured). */
-export function paint(colour: keyof typeof colours, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+export function paint(
+  colour: keyof typeof colours,
+  text: string,
+  stream: NodeJS.WriteStream = process.stdout,
+): string {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
-  const wanted = NO_COLOR ? false : FORCE_COLOR && FORCE_COLOR !== '0' ? true : stream.isTTY === true && TERM !== 'dumb';
+  const wanted = NO_COLOR
+    ? false
+    : FORCE_COLOR && FORCE_COLOR !== '0'
+      ? true
+      : stream.isTTY === true && TERM !== 'dumb';
   return wanted ? `\u001b[${colours[colour]}m${text}\u001b[0m` : text;
 }
 
@@ -47,4 +57,11 @@ export const duration = (seconds: number): string => {
   return minutes < 60 ? `${minutes} min ${s % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 };
 
-export const dollars = (usd: number | null): string => (usd === null ? 'price unknown' : usd === 0 ? '$0' : usd < 0.01 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`);
+export const dollars = (usd: number | null): string =>
+  usd === null
+    ? 'price unknown'
+    : usd === 0
+      ? '$0'
+      : usd < 0.01
+        ? `$${usd.toFixed(4)}`
+        : `$${usd.toFixed(2)}`;

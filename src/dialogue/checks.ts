@@ -1,25 +1,10 @@
 import { isDisclaimer } from './disclaimer.ts';
+import { isInAnotherLanguage } from './language.ts';
 import type { Dialogue, Participant, Turn } from './types.ts';
 
 /** Ways in which a reply leaves its role. */
 export type RoleBreak =
   'assistant-disclaimer' | 'speaks-for-other' | 'wrong-language' | 'copy' | 'repeats-prompt';
-
-const scripts: Record<string, RegExp> = {
-  ar: /\p{Script=Arabic}/gu,
-  bn: /\p{Script=Bengali}/gu,
-  ko: /\p{Script=Hangul}/gu,
-  zh: /\p{Script=Han}/gu,
-};
-const letters = /\p{L}/gu;
-
-const count = (text: string, pattern: RegExp): number => text.match(pattern)?.length ?? 0;
-
-/** Share of a text's letters that belong to the language's script; 1 for a text without letters. */
-function shareOfScript(text: string, language: string): number {
-  const all = count(text, letters);
-  return all === 0 ? 1 : count(text, scripts[language] ?? /\p{Script=Latin}/gu) / all;
-}
 
 /** Bytes from which words that stand in the prompt are no chance: 40 Latin letters, 13 of Han or Hangul. */
 const LONG = 40;
@@ -41,7 +26,7 @@ export function roleBreak(
 ): RoleBreak | undefined {
   if (isDisclaimer(text)) return 'assistant-disclaimer';
   if (speaksForOther(dialogue, speaker, text)) return 'speaks-for-other';
-  if (shareOfScript(text, dialogue.language) < 0.5) return 'wrong-language';
+  if (isInAnotherLanguage(text, dialogue.language)) return 'wrong-language';
   const plain = squeeze(text);
   if (turns.some((turn) => turn.kind === 'public' && squeeze(turn.text) === plain)) return 'copy';
   if (Buffer.byteLength(plain) >= LONG && squeeze(prompt).includes(plain)) return 'repeats-prompt';

@@ -68,5 +68,8 @@ export function loadDialoguePrompts(
   }
   const content = stored ?? readText(path as string);
   const { value } = parseYaml(content, path ?? name, dialoguePromptsSchema);
-  return { prompts: value, file: { name, version: value.version, hash: contentHash(content), text: content } };
+  return {
+    prompts: value,
+    file: { name, version: value.version, hash: contentHash(content), text: content },
+  };
 }

@@ -1,7 +1,7 @@
 import type { Message } from '../models/port.ts';
 import { polarityOf } from '../models/rehearsal.ts';
 import type { Option } from '../survey/types.ts';
-import { fill } from '../survey/texts.ts';
+import { fill } from '../fill.ts';
 import type { Beat } from './protocols.ts';
 import type { Dialogue, Participant, Turn } from './types.ts';
 
@@ -105,7 +105,11 @@ export function viewFor(dialogue: Dialogue, beats: readonly Beat[], turns: reado
 }
 
 /** A question and the persona's answer before the conversation begins: a small model goes on from its own words. */
-function warmUp({ prompts, ...dialogue }: Dialogue, participant: Participant, places: Record<string, string | number>): Message[] {
+function warmUp(
+  { prompts, ...dialogue }: Dialogue,
+  participant: Participant,
+  places: Record<string, string | number>,
+): Message[] {
   const stance = stanceOf({ prompts, ...dialogue }, participant);
   if (!prompts.warm_up || !stance) return [];
   return [

@@ -82,7 +82,7 @@ function leftOut({
   if (scripted_rows > 0) lines.push(`- ${scripted_rows} rows of the scripted rehearsal model`);
   const flagged = missing.map(
     ({ topic, country, missing_share }) =>
-      `- ${topic} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`,
+      `- ${plain(topic)} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`,
   );
   const parts = [lines.length > 0 ? lines.join('\n') : 'Nothing.'];
   if (flagged.length > 0)

@@ -133,7 +133,14 @@ function explained(error: unknown): unknown {
       mend: 'Free some space and export again; the database is complete.',
       cause: error,
     });
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENAMETOOLONG') {
+  if (
+    code === 'EACCES' ||
+    code === 'EPERM' ||
+    code === 'EROFS' ||
+    code === 'ENOTDIR' ||
+    code === 'EEXIST' ||
+    code === 'ENAMETOOLONG'
+  ) {
     return new UserError(`The export can't be written to ${path ?? 'that folder'} (${code}).`, {
       mend: 'Mend the rights, or name another folder with --out.',
       cause: error,

@@ -1,6 +1,7 @@
 import { pick, uniform } from '../ids.ts';
 import type { Scale } from '../survey/types.ts';
-import { fill, type SurveyTexts } from '../survey/texts.ts';
+import { type SurveyTexts } from '../survey/texts.ts';
+import { fill } from '../fill.ts';
 
 /** What a training row is made of: an accepted opinion with its survey cell. */
 export interface SampleSource {

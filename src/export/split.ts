@@ -2,11 +2,11 @@ import { uniform } from '../ids.ts';
 
 /**
  * The topics whose rows are for testing, the same for all cultures so that no question stands in both splits. At least
- * one from three topics on, none below: a test set of half of the topics would leave nothing to train on.
+ * one from three topics on, none below, and never all: a test set of half of the topics would leave nothing to train on.
  */
 export function testTopics(topicIds: readonly string[], share: number): Set<string> {
   if (share === 0 || topicIds.length < 3) return new Set();
-  const n = Math.max(1, Math.round(topicIds.length * share));
+  const n = Math.min(Math.max(1, Math.round(topicIds.length * share)), topicIds.length - 1);
   const order = [...topicIds].sort((a, b) => uniform('split', a) - uniform('split', b));
   return new Set(order.slice(0, n));
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { pick, uniform } from '../ids.ts';
 import { packageRoot } from '../paths.ts';
-import { fill } from '../survey/texts.ts';
+import { fill } from '../fill.ts';
 import { readYaml } from '../yaml-file.ts';
 import type { ChatModel } from './port.ts';
 import { polarityOf, type Rehearsal } from './rehearsal.ts';
@@ -94,7 +94,9 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
     const opinions = cue.turns.flatMap(({ idx, text }) => {
       const level = levelIn(phrases, text);
       const rest = level && text.slice(level.start).trim();
-      const quote = cue.choices ? cue.choices.find((choice) => level && text.includes(choice) && levelIn(phrases, choice)) : rest;
+      const quote = cue.choices
+        ? cue.choices.find((choice) => level && text.includes(choice) && levelIn(phrases, choice))
+        : rest;
       if (!level || !quote) return [];
       const invented = !cue.choices && uniform(cue.seed, idx, 'quote') < faulty.quote;
       return [

@@ -128,7 +128,11 @@ function talk(dialogue: Dialogue, tokens: number): Part[] {
 }
 
 /** Extract, verify, and for the high end rewrite and verify again. */
-function refinement(dialogue: Dialogue, { max_tokens: limits, refinement: { quotes } }: Scenario, high: boolean): Part[] {
+function refinement(
+  dialogue: Dialogue,
+  { max_tokens: limits, refinement: { quotes } }: Scenario,
+  high: boolean,
+): Part[] {
   const harvested = dialogue.participants.filter(({ role }) => role === 'delegate').length;
   const turns = Math.ceil((dialogue.turnCount * harvested) / dialogue.participants.length);
   const choose = quotes === 'choose';

@@ -12,7 +12,8 @@ import {
   type OpenedModel,
 } from '../models/resolve.ts';
 import { UserError } from '../errors.ts';
-import { cellKey, loadSurvey } from '../survey/load.ts';
+import { loadSurvey } from '../survey/load.ts';
+import { cellKey } from '../ids.ts';
 import { selectTopics } from '../survey/select.ts';
 import { loadTexts, statementIn, type SurveyTexts } from '../survey/texts.ts';
 import { addTopicFile } from '../survey/topic-file.ts';

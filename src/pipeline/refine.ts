@@ -65,7 +65,16 @@ export async function refine(input: RefineInput): Promise<void> {
     contentHash(JSON.stringify(props.refinementPrompts[name]), props.refinementPrompts.opinion);
   const model = (role: string): string => `${input.modelFor(role).provider} ${input.modelFor(role).model}`;
 
-  const extract = await open('extract', { model: model('extractor'), prompt: prompt(quotes === 'choose' ? 'extract_by_choice' : 'extract'), quotes, ...(await heldAgain(input)) }, null);
+  const extract = await open(
+    'extract',
+    {
+      model: model('extractor'),
+      prompt: prompt(quotes === 'choose' ? 'extract_by_choice' : 'extract'),
+      quotes,
+      ...(await heldAgain(input)),
+    },
+    null,
+  );
   await overDialogues(input, extract, (scene) => extractStage(input, extract, scene));
   const verify = await open('verify', { model: model('verifier'), prompt: prompt('verify') }, extract);
   await overDialogues(input, verify, (scene) => verifyStage(input, verify, extract, scene));
@@ -163,7 +172,10 @@ async function oneDialogue(
 async function extractStage({ props }: RefineInput, stage: StageRun, scene: Scene): Promise<Work> {
   return {
     role: 'extractor',
-    request: planExtract(scene, { maxTokens: props.scenario.max_tokens.extract, quotes: props.scenario.refinement.quotes }),
+    request: planExtract(scene, {
+      maxTokens: props.scenario.max_tokens.extract,
+      quotes: props.scenario.refinement.quotes,
+    }),
     save: (trx, { text, callId }) =>
       saveOpinions(
         trx,

@@ -44,7 +44,10 @@ export const scenarioSchema = z.strictObject({
   panel_size: z.number().int().min(3).max(12).default(3).describe('delegates of a panel, at least'),
   language: z.enum(['english', 'own']).default('english').describe("English, or the delegate's own language"),
   sentences: positive.max(20).default(3).describe('sentences a turn'),
-  prompts: z.enum(promptSets).default('standard').describe('standard, or brief for small models (English only)'),
+  prompts: z
+    .enum(promptSets)
+    .default('standard')
+    .describe('standard, or brief for small models (English only)'),
   temperature: z.number().min(0).max(2).default(0.7),
   max_tokens: z
     .strictObject({

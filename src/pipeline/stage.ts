@@ -1,10 +1,16 @@
 import type { Culture, Persona } from '../agents/types.ts';
-import { dialoguePromptName, loadDialoguePrompts, type DialoguePrompts, type PromptFile, type PromptSet } from '../dialogue/prompts.ts';
+import {
+  dialoguePromptName,
+  loadDialoguePrompts,
+  type DialoguePrompts,
+  type PromptFile,
+  type PromptSet,
+} from '../dialogue/prompts.ts';
 import type { Dialogue, Pairing, ProtocolName, SpeakerRole, TopicWords } from '../dialogue/types.ts';
 import { loadRefinementPrompts, type RefinementPrompts } from '../refinement/prompts.ts';
 import { seatsOf, type DialogueRow } from '../store/dialogues.ts';
 import type { Reader } from '../store/store.ts';
-import { cellKey } from '../survey/load.ts';
+import { cellKey } from '../ids.ts';
 import { countryName, statementIn, type SurveyTexts } from '../survey/texts.ts';
 import type { Survey, Topic } from '../survey/types.ts';
 import type { Scenario } from './scenario.ts';

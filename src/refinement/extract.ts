@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { shortId } from '../ids.ts';
 import type { ChatRequest } from '../models/port.ts';
 import { cachedSchema, replySchema } from '../models/reply.ts';
-import { fill } from '../survey/texts.ts';
+import { fill } from '../fill.ts';
 import { ground } from './ground.ts';
 import { harvested, languageName, type Scene } from './scene.ts';
 import { opinionClasses, type Opinion } from './types.ts';
@@ -46,7 +46,9 @@ function sentencesOf(scene: Scene): Map<string, number> {
   for (const turn of harvested(scene)) {
     for (const { segment } of segmenter.segment(turn.text)) {
       const sentence = segment.trim();
-      if (sentence.length >= 12 && !sentence.endsWith('?') && !found.has(sentence)) found.set(sentence, turn.idx);
+      // In bytes: a sentence of 12 Latin letters says little, one of 12 in Han says much.
+      if (Buffer.byteLength(sentence) < 12 || /[?？؟]\p{P}*$/u.test(sentence)) continue;
+      if (!found.has(sentence)) found.set(sentence, turn.idx);
     }
   }
   return found;
@@ -62,7 +64,10 @@ interface Extracted {
 }
 
 /** One structured call for a dialogue; null where nothing is to be harvested. The extractor never sees a stance. */
-export function planExtract(scene: Scene, settings: { maxTokens: number; quotes: QuoteMode }): ChatRequest | null {
+export function planExtract(
+  scene: Scene,
+  settings: { maxTokens: number; quotes: QuoteMode },
+): ChatRequest | null {
   const turns = harvested(scene);
   const choose = settings.quotes === 'choose';
   const sentences = choose ? [...sentencesOf(scene).keys()] : [];

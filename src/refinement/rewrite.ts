@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { shortId } from '../ids.ts';
 import type { ChatRequest } from '../models/port.ts';
 import { cachedSchema } from '../models/reply.ts';
-import { fill } from '../survey/texts.ts';
+import { fill } from '../fill.ts';
 import { agreementOf, languageName, opinionList, type Scene } from './scene.ts';
 import type { Opinion } from './types.ts';
 

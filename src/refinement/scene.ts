@@ -1,6 +1,6 @@
 import type { Dialogue, Participant, Turn } from '../dialogue/types.ts';
 import { answerInWords, stanceOf } from '../dialogue/views.ts';
-import { fill } from '../survey/texts.ts';
+import { fill } from '../fill.ts';
 import type { RefinementPrompts } from './prompts.ts';
 import type { Opinion } from './types.ts';
 

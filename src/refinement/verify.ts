@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ChatRequest } from '../models/port.ts';
 import { cachedSchema } from '../models/reply.ts';
-import { fill } from '../survey/texts.ts';
+import { fill } from '../fill.ts';
 import { agreementOf, opinionList, type Scene } from './scene.ts';
 import type { Opinion, Verdict } from './types.ts';
 

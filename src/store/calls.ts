@@ -22,7 +22,12 @@ export function ledgerOf(store: Store): Ledger {
       for (const bad of rows.filter(({ status }) => unusable.has(status as CallStatus))) {
         // A cut-off reply counts as a try only for the limit that it was cut at, or a lower one.
         if (bad.status === 'truncated' && limitOf(bad.request) < maxTokens) continue;
-        const used = await store.read.selectFrom('call_uses').select('call_id').where('call_id', '=', bad.callId).where('run_id', '=', runId).executeTakeFirst();
+        const used = await store.read
+          .selectFrom('call_uses')
+          .select('call_id')
+          .where('call_id', '=', bad.callId)
+          .where('run_id', '=', runId)
+          .executeTakeFirst();
         if (used) return { stored: replyOf(bad), known };
       }
       return { known };

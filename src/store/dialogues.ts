@@ -155,23 +155,6 @@ export async function turnsOf(read: Reader, dialogueId: string): Promise<Turn[]>
   }));
 }
 
-export async function readingsOf(read: Reader, dialogueId: string): Promise<Reading[]> {
-  const rows = await read
-    .selectFrom('readings')
-    .selectAll()
-    .where('dialogue_id', '=', dialogueId)
-    .orderBy('idx')
-    .execute();
-  return rows.map((row) => ({
-    dialogueId,
-    personaId: row.persona_id,
-    idx: row.idx,
-    moment: row.moment as Reading['moment'],
-    code: row.code,
-    callId: row.call_id,
-  }));
-}
-
 /** Appends a turn. False when that place is taken: another worker owns the dialogue. */
 export async function appendTurn(trx: Trx, turn: Turn, reading: Reading | undefined): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await trx

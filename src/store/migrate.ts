@@ -39,10 +39,10 @@ export function checkVersion(db: BetterSqlite3.Database, path: string): number {
 
 /** Brings a database to the newest schema, with a copy beside it before each step that changes an existing one. */
 export function migrate(db: BetterSqlite3.Database, path: string): void {
+  const isNew = checkVersion(db, path) === 0;
   for (const { version, file } of migrations()) {
     if (checkVersion(db, path) >= version) continue;
-    const before = checkVersion(db, path);
-    if (before > 0)
+    if (!isNew)
       db.prepare('VACUUM INTO ?').run(`${path}.before-${String(version).padStart(3, '0')}-${Date.now()}`);
     db.transaction(() => {
       // Another process may have been quicker.

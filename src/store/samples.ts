@@ -88,14 +88,12 @@ export async function saveSamples(store: Store, rows: readonly SampleRow[]): Pro
         .insertInto('samples')
         .values(row)
         .onConflict((conflict) =>
-          conflict
-            .column('id')
-            .doUpdateSet({
-              split: row.split,
-              status: row.status,
-              language: row.language,
-              tokens: row.tokens,
-            }),
+          conflict.column('id').doUpdateSet({
+            split: row.split,
+            status: row.status,
+            language: row.language,
+            tokens: row.tokens,
+          }),
         )
         .execute();
     }

@@ -132,8 +132,8 @@ function storeOf(
   const transaction = async (jobs: readonly Job[]): Promise<void> => {
     if (!write || !writer) throw new UserError(`${path} is open for reading only.`);
     await write.connection().execute(async (connection) => {
-      await begin(connection, busyMs);
       try {
+        await begin(connection, busyMs);
         for (const job of jobs) job.result = await job.work(connection);
         await sql`COMMIT`.execute(connection);
       } catch (error) {
@@ -241,7 +241,7 @@ function explained(error: unknown, path: string): unknown {
       'Mend the rights of the file and its folder, or name another with --db.',
     ],
     [
-      /^SQLITE_(CANTOPEN|PERM|AUTH)|^EACCES|^EPERM|^EROFS|^ENOTDIR/,
+      /^SQLITE_(CANTOPEN|PERM|AUTH)|^EACCES|^EPERM|^EROFS|^ENOTDIR|^EEXIST/,
       `${path} can't be opened or made.`,
       'Check the folder and its rights, or name another file with --db.',
     ],

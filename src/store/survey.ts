@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { groupBy } from '../group-by.ts';
-import { cellKey } from '../survey/load.ts';
+import { cellKey } from '../ids.ts';
 import type { SurveyTexts } from '../survey/texts.ts';
 import type { Scale, Survey, Topic } from '../survey/types.ts';
 import type { Store, Trx } from './store.ts';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Papa from 'papaparse';
+import { cellKey } from '../ids.ts';
 import { packageRoot } from '../paths.ts';
 import type { Cell, Scale, Survey, Topic } from './types.ts';
 
@@ -10,8 +11,6 @@ function table(name: string): Row[] {
   const text = readFileSync(join(packageRoot, 'db', 'survey', name), 'utf8');
   return Papa.parse<Row>(text, { header: true, skipEmptyLines: true }).data;
 }
-
-export const cellKey = (topicId: string, country: string): string => `${topicId} ${country}`;
 
 /** The shipped figures of World Values Survey wave 7: 50 topics, 17 countries, respondents, unweighted. */
 export function loadSurvey(): Survey {
@@ -36,7 +35,11 @@ function loadScales(): Map<string, Scale> {
   for (const row of table('wvs7_scales.csv')) {
     const id = row['scale'] as string;
     const scale = scales.get(id) ?? { id, options: [] };
-    scale.options.push({ code: Number(row['code']), label: row['label'] as string, agreement: Number(row['agreement']) });
+    scale.options.push({
+      code: Number(row['code']),
+      label: row['label'] as string,
+      agreement: Number(row['agreement']),
+    });
     scales.set(id, scale);
   }
   return scales;
@@ -44,9 +47,15 @@ function loadScales(): Map<string, Scale> {
 
 function loadCells(topics: Map<string, Topic>, scales: Map<string, Scale>): Map<string, Cell> {
   const exceptions = new Map(
-    table('wvs7_scale_exceptions.csv').map((row) => [cellKey(row['question'] as string, row['country'] as string), row['scale'] as string]),
+    table('wvs7_scale_exceptions.csv').map((row) => [
+      cellKey(row['question'] as string, row['country'] as string),
+      row['scale'] as string,
+    ]),
   );
-  const counted = new Map<string, { topicId: string; country: string; counts: Map<number, number>; validN: number; missingN: number }>();
+  const counted = new Map<
+    string,
+    { topicId: string; country: string; counts: Map<number, number>; validN: number; missingN: number }
+  >();
   for (const row of table('wvs7_marginals.csv')) {
     const key = cellKey(row['question'] as string, row['country'] as string);
     const cell = counted.get(key) ?? {
@@ -61,7 +70,9 @@ function loadCells(topics: Map<string, Topic>, scales: Map<string, Scale>): Map<
   }
   const cells = new Map<string, Cell>();
   for (const [key, { topicId, country, counts, validN, missingN }] of counted) {
-    const scale = scales.get(exceptions.get(key) ?? ((topics.get(topicId) as Topic).scale as string)) as Scale;
+    const scale = scales.get(
+      exceptions.get(key) ?? ((topics.get(topicId) as Topic).scale as string),
+    ) as Scale;
     cells.set(key, {
       topicId,
       country,

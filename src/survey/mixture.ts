@@ -1,4 +1,4 @@
-import { cellKey } from './load.ts';
+import { cellKey } from '../ids.ts';
 import type { Cell, Survey } from './types.ts';
 
 /** One answer of one country, with its share of the culture (all shares of a culture and topic sum to 1). */
@@ -27,7 +27,11 @@ interface WeightedCountry {
 }
 
 /** Null when nobody of the culture was asked, or nobody answered. */
-export function mixture(survey: Survey, countries: readonly WeightedCountry[], topicId: string): Mixture | null {
+export function mixture(
+  survey: Survey,
+  countries: readonly WeightedCountry[],
+  topicId: string,
+): Mixture | null {
   const asked = countries.flatMap((country) => {
     const cell = survey.cells.get(cellKey(topicId, country.code));
     return cell && cell.validN > 0 ? [{ ...country, cell }] : [];
@@ -35,7 +39,9 @@ export function mixture(survey: Survey, countries: readonly WeightedCountry[], t
   if (asked.length === 0) return null;
   const total = asked.reduce((sum, { weight }) => sum + weight, 0);
   const parts = asked
-    .flatMap(({ code: country, weight, cell }) => answers(cell).map(({ code, share }) => ({ code, country, share: (share * weight) / total })))
+    .flatMap(({ code: country, weight, cell }) =>
+      answers(cell).map(({ code, share }) => ({ code, country, share: (share * weight) / total })),
+    )
     .sort((a, b) => a.code - b.code || (a.country < b.country ? -1 : 1));
   const validN = asked.reduce((sum, { cell }) => sum + cell.validN, 0);
   const missingN = asked.reduce((sum, { cell }) => sum + cell.missingN, 0);

@@ -48,9 +48,12 @@ function textLanguages(): string[] {
 /** The words of a language (ISO 639-1); a UserError for one that we have no words in. */
 export function loadTexts(language: string, survey: Survey): SurveyTexts {
   if (!textLanguages().includes(language)) {
-    throw new UserError(`There are no survey texts in the language "${language}": ${suggestion(language, textLanguages())}`, {
-      mend: 'Use `language: english` in the scenario.',
-    });
+    throw new UserError(
+      `There are no survey texts in the language "${language}": ${suggestion(language, textLanguages())}`,
+      {
+        mend: 'Use `language: english` in the scenario.',
+      },
+    );
   }
   const { value } = readYaml(join(folder, `${language}.yaml`), textsSchema);
   const english = language === 'en';
@@ -67,12 +70,19 @@ export function loadTexts(language: string, survey: Survey): SurveyTexts {
       : new Map(Object.entries(value.statements)),
     labels: english
       ? new Map([...survey.scales.values()].map((scale) => [scale.id, scaleLabels(scale)]))
-      : new Map(Object.entries(value.scales).map(([id, labels]) => [id, new Map(Object.entries(labels).map(([code, label]) => [Number(code), label]))])),
+      : new Map(
+          Object.entries(value.scales).map(([id, labels]) => [
+            id,
+            new Map(Object.entries(labels).map(([code, label]) => [Number(code), label])),
+          ]),
+        ),
   };
 }
 
 function scaleLabels(scale: Scale): Map<number, string> {
-  return new Map(scale.options.filter((option) => option.label !== '').map((option) => [option.code, option.label]));
+  return new Map(
+    scale.options.filter((option) => option.label !== '').map((option) => [option.code, option.label]),
+  );
 }
 
 /** A topic's statement in the language, or a UserError: languages are never mixed silently. */
@@ -93,13 +103,4 @@ export function countryName(region: string, language: string): string {
   const names = displayNames.get(language) ?? new Intl.DisplayNames([language], { type: 'region' });
   displayNames.set(language, names);
   return names.of(region) ?? region;
-}
-
-/** Fills {{name}} places of a template; an unknown place is our own mistake and throws. */
-export function fill(template: string, values: Record<string, string | number>): string {
-  return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
-    const value = values[name];
-    if (value === undefined) throw new UserError(`A prompt names {{${name}}}, which is not known there.`, { mend: `Known: ${Object.keys(values).join(', ')}.` });
-    return String(value);
-  });
 }

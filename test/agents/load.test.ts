@@ -8,7 +8,17 @@ import { UserError } from '../../src/errors.ts';
 import { packageRoot } from '../../src/paths.ts';
 import { loadSurvey } from '../../src/survey/load.ts';
 
-const shipped = ['arabic', 'bengali', 'chinese', 'english', 'german', 'korean', 'portuguese', 'spanish', 'turkish'];
+const shipped = [
+  'arabic',
+  'bengali',
+  'chinese',
+  'english',
+  'german',
+  'korean',
+  'portuguese',
+  'spanish',
+  'turkish',
+];
 
 test('nine cultures are shipped', () => {
   expect(cultureIds()).toEqual(shipped);
@@ -42,7 +52,11 @@ describe.each(shipped)('%s', (id) => {
   test('no name is a woman’s and a man’s at once', () => {
     for (const { names } of culture.countries) {
       const female = new Set(Object.values(names.female).flat());
-      expect(Object.values(names.male).flat().filter((name) => female.has(name))).toEqual([]);
+      expect(
+        Object.values(names.male)
+          .flat()
+          .filter((name) => female.has(name)),
+      ).toEqual([]);
     }
   });
 });
@@ -97,12 +111,37 @@ describe("a user's own agent file", () => {
   });
 
   test.each([
-    ['an unknown key', /^language:/m, 'langauge: tr\nlanguage:', /mine\.yaml:\d+:\d+: langauge: unknown key; did you mean "language"\?/],
-    ['a language in words', /^language: tr/m, 'language: Turkish', /mine\.yaml:\d+:\d+: language: .*two-letter.*"Turkish"/],
-    ['a country in words', /code: TUR/, 'code: Turkey', /mine\.yaml:\d+:\d+: countries\.0\.code: .*three-letter.*"Turkey"/],
+    [
+      'an unknown key',
+      /^language:/m,
+      'langauge: tr\nlanguage:',
+      /mine\.yaml:\d+:\d+: langauge: unknown key; did you mean "language"\?/,
+    ],
+    [
+      'a language in words',
+      /^language: tr/m,
+      'language: Turkish',
+      /mine\.yaml:\d+:\d+: language: .*two-letter.*"Turkish"/,
+    ],
+    [
+      'a country in words',
+      /code: TUR/,
+      'code: Turkey',
+      /mine\.yaml:\d+:\d+: countries\.0\.code: .*three-letter.*"Turkey"/,
+    ],
     ['a weight of 0', /weight: [\d.]+/, 'weight: 0', /mine\.yaml:\d+:\d+: countries\.0\.weight: .*found 0/],
-    ['a missing age', / +30-44:.*\n/, '', /mine\.yaml:\d+:\d+: countries\.0\.names\.female\.30-44: is missing/],
-    ['no source of the weights', /^weights_source:.*\n/m, '', /mine\.yaml:\d+:\d+: weights_source: is missing/],
+    [
+      'a missing age',
+      / +30-44:.*\n/,
+      '',
+      /mine\.yaml:\d+:\d+: countries\.0\.names\.female\.30-44: is missing/,
+    ],
+    [
+      'no source of the weights',
+      /^weights_source:.*\n/m,
+      '',
+      /mine\.yaml:\d+:\d+: weights_source: is missing/,
+    ],
     ['broken YAML', /^language:/m, ' language:', /mine\.yaml:\d+:\d+: this is not YAML/],
   ])('with %s is refused by file, line and path', (_, from, to, message) => {
     expect(load(from, to)).toThrow(UserError);

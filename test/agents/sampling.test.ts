@@ -4,7 +4,8 @@ import { cultureIds, loadCulture } from '../../src/agents/load.ts';
 import { samplePersonas, type PersonaPlan } from '../../src/agents/personas.ts';
 import { systematicSample } from '../../src/agents/sampling.ts';
 import { ageBands, genders, type Culture, type Persona } from '../../src/agents/types.ts';
-import { cellKey, loadSurvey } from '../../src/survey/load.ts';
+import { loadSurvey } from '../../src/survey/load.ts';
+import { cellKey } from '../../src/ids.ts';
 import { mixture } from '../../src/survey/mixture.ts';
 import type { Topic } from '../../src/survey/types.ts';
 
@@ -14,7 +15,16 @@ const cultures = cultureIds().map(loadCulture);
 const cultureOf = (id: string): Culture => cultures.find((culture) => culture.id === id) as Culture;
 
 function draw(culture: Culture, topic: Topic, more: Partial<PersonaPlan> = {}): Persona[] | null {
-  const plan = { runId: 'run', seed: 1, culture, topic, group: 'main delegate 0', n: 1, language: 'en', ...more };
+  const plan = {
+    runId: 'run',
+    seed: 1,
+    culture,
+    topic,
+    group: 'main delegate 0',
+    n: 1,
+    language: 'en',
+    ...more,
+  };
   return samplePersonas(survey, plan);
 }
 
@@ -74,12 +84,17 @@ test('where nobody was asked there are no personas, and no stance is invented', 
 
 test('answers that nobody gave are never drawn', () => {
   // In Iraq nobody disagreed with Q27, in Lebanon nobody answered Q136 with 1.
-  for (const [topicId, country, code] of [['Q27', 'IRQ', 3], ['Q27', 'IRQ', 4], ['Q136', 'LBN', 1]] as const) {
+  for (const [topicId, country, code] of [
+    ['Q27', 'IRQ', 3],
+    ['Q27', 'IRQ', 4],
+    ['Q136', 'LBN', 1],
+  ] as const) {
     const topic = survey.topics.get(topicId) as Topic;
     const arabic = cultureOf('arabic');
     const alone = { ...arabic, countries: arabic.countries.filter((one) => one.code === country) };
     for (let seed = 0; seed < 300; seed += 1)
-      for (const persona of draw(alone, topic, { n: 7, seed }) ?? []) expect(codeOf(persona, topic)).not.toBe(code);
+      for (const persona of draw(alone, topic, { n: 7, seed }) ?? [])
+        expect(codeOf(persona, topic)).not.toBe(code);
   }
 });
 
@@ -170,7 +185,9 @@ describe('the stance tells nothing', () => {
   });
 
   test('of the place in the row: the first persona of four is as any other', () => {
-    expect(chiSquared(people.map(({ persona, k }) => [codeOf(persona, topic), k] as const))).toBeLessThan(33.7);
+    expect(chiSquared(people.map(({ persona, k }) => [codeOf(persona, topic), k] as const))).toBeLessThan(
+      33.7,
+    );
   });
 
   test('and all genders and ages occur alike', () => {
@@ -203,7 +220,7 @@ describe('a persona', () => {
     }
   });
 
-  test("bears it in its own script where its own language is spoken", () => {
+  test('bears it in its own script where its own language is spoken', () => {
     for (const { name } of draw(arabic, topic, { n: 20, language: 'ar' }) as Persona[])
       expect(name).toMatch(/^[\p{Script=Arabic}\s]+$/u);
     for (const { name } of draw(arabic, topic, { n: 20, language: 'de' }) as Persona[])
@@ -224,13 +241,23 @@ describe('a persona', () => {
 
   test('has the gender that is asked for', () => {
     const people = draw(turkish, topic, { n: 6, gender: (k) => (k % 2 ? 'male' : 'female') }) as Persona[];
-    expect(people.map(({ gender }) => gender)).toEqual(['female', 'male', 'female', 'male', 'female', 'male']);
+    expect(people.map(({ gender }) => gender)).toEqual([
+      'female',
+      'male',
+      'female',
+      'male',
+      'female',
+      'male',
+    ]);
   });
 });
 
 describe('a systematic sample', () => {
   const weights = fc
-    .array(fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max: 1e6, noNaN: true })), { minLength: 1, maxLength: 12 })
+    .array(fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max: 1e6, noNaN: true })), {
+      minLength: 1,
+      maxLength: 12,
+    })
     .filter((list) => list.some((weight) => weight > 0));
   const start = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
@@ -251,11 +278,14 @@ describe('a systematic sample', () => {
     );
   });
 
-  test.each([0, 0.5, 1 - 2 ** -50])('never gives an item of weight 0 at the start %d, wherever it stands', (at) => {
-    expect(systematicSample([0, 3, 0, 0, 1, 0], 4, at)).toEqual([1, 1, 1, 4]);
-    expect(systematicSample([0, 0, 1], 3, at)).toEqual([2, 2, 2]);
-    expect(systematicSample([1, 0, 0], 3, at)).toEqual([0, 0, 0]);
-  });
+  test.each([0, 0.5, 1 - 2 ** -50])(
+    'never gives an item of weight 0 at the start %d, wherever it stands',
+    (at) => {
+      expect(systematicSample([0, 3, 0, 0, 1, 0], 4, at)).toEqual([1, 1, 1, 4]);
+      expect(systematicSample([0, 0, 1], 3, at)).toEqual([2, 2, 2]);
+      expect(systematicSample([1, 0, 0], 3, at)).toEqual([0, 0, 0]);
+    },
+  );
 
   test('the unit of the weights makes no difference', () => {
     expect(systematicSample([1, 2, 5], 8, 0.3)).toEqual(systematicSample([0.125, 0.25, 0.625], 8, 0.3));

@@ -9,17 +9,24 @@ import { scriptedRun, temporaryFolder } from '../helpers/run.ts';
 function packagesLoaded(args: string[]): Set<string> {
   const list = join(temporaryFolder(), 'modules.txt');
   const hook = pathToFileURL(join('test', 'fixtures', 'list-modules.mjs')).href;
-  const { status, stderr } = spawnSync(process.execPath, ['--import', hook, join('dist', 'cli.js'), ...args], {
-    env: { ...process.env, LIST_MODULES: list },
-    encoding: 'utf8',
-  });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', hook, join('dist', 'cli.js'), ...args],
+    {
+      env: { ...process.env, LIST_MODULES: list },
+      encoding: 'utf8',
+    },
+  );
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  const names = [...readFileSync(list, 'utf8').matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)/g)].map((match) => match[1] as string);
+  const names = [...readFileSync(list, 'utf8').matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)/g)].map(
+    (match) => match[1] as string,
+  );
   return new Set(names);
 }
 
-const heavy = (names: Set<string>): string[] => [...names].filter((name) => /langchain|openai|llama/.test(name));
+const heavy = (names: Set<string>): string[] =>
+  [...names].filter((name) => /langchain|openai|llama/.test(name));
 
 test('--help loads neither a model library nor the database', () => {
   const names = packagesLoaded(['--help']);
@@ -31,5 +38,7 @@ test('inspect loads no model library', async () => {
   const folder = temporaryFolder();
   const { store, result } = await scriptedRun(folder, 'quickstart');
   await store.close();
-  expect(heavy(packagesLoaded(['inspect', 'run', result.run_id, '--db', join(folder, 'test.db')]))).toEqual([]);
+  expect(heavy(packagesLoaded(['inspect', 'run', result.run_id, '--db', join(folder, 'test.db')]))).toEqual(
+    [],
+  );
 });

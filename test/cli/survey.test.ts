@@ -144,7 +144,7 @@ describe('survey show', () => {
 
   test.each([
     [['Q272'], 'did you mean "Q27"?'],
-    [['Q27', '--country', 'DUE'], 'did you mean "DEU"?'],
+    [['Q27', '--country', 'DEW'], 'did you mean "DEU"?'],
     [['Q27', '--country', 'Brasil'], 'did you mean "BRA"?'],
     [['Q27', '--country', 'Switzerland'], 'DEU Germany'],
     [['Q27', '--culture', 'turkisch'], 'did you mean "turkish"?'],

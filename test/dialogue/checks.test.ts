@@ -1,19 +1,36 @@
 import { describe, expect, test } from 'vitest';
 import { roleBreak } from '../../src/dialogue/checks.ts';
 import type { Dialogue, Participant, Turn } from '../../src/dialogue/types.ts';
+import { loadSurvey } from '../../src/survey/load.ts';
+import { loadTexts } from '../../src/survey/texts.ts';
 import { first, hold } from './staged.ts';
 
 const english = first('cultures: [turkish]\ntopics: [Q27]\nturns: 4');
-const inLanguage = (culture: string) => first(`cultures: [${culture}]\ntopics: [Q27]\nlanguage: own\nturns: 4`);
+const inLanguage = (culture: string) =>
+  first(`cultures: [${culture}]\ntopics: [Q27]\nlanguage: own\nturns: 4`);
 const languages: Record<string, Dialogue> = { en: english };
 for (const [language, culture] of Object.entries({
-  ar: 'arabic', bn: 'bengali', de: 'german', es: 'spanish', ko: 'korean', pt: 'portuguese', tr: 'turkish', zh: 'chinese',
+  ar: 'arabic',
+  bn: 'bengali',
+  de: 'german',
+  es: 'spanish',
+  ko: 'korean',
+  pt: 'portuguese',
+  tr: 'turkish',
+  zh: 'chinese',
 }))
   languages[language] = inLanguage(culture);
 
 const [contact, delegate] = english.participants as [Participant, Participant];
 const turn = (idx: number, seat: number, text: string, kind: Turn['kind'] = 'public'): Turn => ({
-  dialogueId: english.id, idx, seat, personaId: null, kind, text, callId: `c${idx}`, flags: [],
+  dialogueId: english.id,
+  idx,
+  seat,
+  personaId: null,
+  kind,
+  text,
+  callId: `c${idx}`,
+  flags: [],
 });
 
 /** What is wrong with words that the delegate says. */
@@ -129,7 +146,9 @@ describe('words of another speaker', () => {
     const panel = first('cultures: [turkish, korean, german]\ntopics: [Q27]\nprotocol: panel\nturns: 5');
     const guest = panel.participants[1] as Participant;
     expect(roleBreak(panel, guest, [], '', 'I agree.\nModerator: And the others?')).toBe('speaks-for-other');
-    expect(roleBreak(panel, panel.participants[0] as Participant, [], '', 'Moderator: Welcome.')).toBeUndefined();
+    expect(
+      roleBreak(panel, panel.participants[0] as Participant, [], '', 'Moderator: Welcome.'),
+    ).toBeUndefined();
   });
 });
 
@@ -162,6 +181,38 @@ describe('another script than the language’s', () => {
   });
 });
 
+describe('another language in the same script', () => {
+  const latin = ['de', 'en', 'es', 'pt', 'tr'];
+  const survey = loadSurvey();
+  /** What is spoken of in a language: the steps of a conversation, without places to fill. */
+  const spoken = (language: string) =>
+    (languages[language] as Dialogue).prompts.self_guidance.steps.map((step) =>
+      step.replace(/\{\{\w+\}\}/g, ''),
+    );
+
+  test.each(
+    latin.flatMap((one) => latin.filter((other) => other !== one).map((other) => [one, other] as const)),
+  )('a dialogue in %s is not held in %s', (language, other) => {
+    expect(said(spoken(other).join(' '), language)).toBe('wrong-language');
+  });
+
+  test.each(latin)('what is said in %s passes, sentence by sentence and all at once', (language) => {
+    const statements = [...loadTexts(language, survey).statements.values()];
+    const sentences = [...spoken(language), ...statements];
+    for (const text of [...sentences, sentences.join(' ')])
+      expect(said(text, language), text).toBeUndefined();
+  });
+
+  test('a quotation or a proverb of another language passes', () => {
+    expect(
+      said('Meine Mutter sagte immer: "Home is where the heart is", und das ist auch mein Gefühl.', 'de'),
+    ).toBeUndefined();
+    expect(
+      said('In Mexico we say "el que no arriesga no gana", and that is what my father did with his shop.'),
+    ).toBeUndefined();
+  });
+});
+
 describe('a copy', () => {
   const turns = [
     turn(0, 0, 'Parents matter more than work.'),
@@ -178,19 +229,22 @@ describe('a copy', () => {
     expect(said(text, language, turns)).toBe('copy');
   });
 
-  test.each([['Parents matter more than work, and so do friends.'], ['Work matters.'], ['I keep this to myself.']])(
-    'is not seen in words that are new to the others: %s',
-    (text) => {
-      expect(said(text, 'en', turns)).toBeUndefined();
-    },
-  );
+  test.each([
+    ['Parents matter more than work, and so do friends.'],
+    ['Work matters.'],
+    ['I keep this to myself.'],
+  ])('is not seen in words that are new to the others: %s', (text) => {
+    expect(said(text, 'en', turns)).toBeUndefined();
+  });
 });
 
 describe('the prompt said back', () => {
   test.each(Object.keys(languages))('is found in %s', (language) => {
     const dialogue = languages[language] as Dialogue;
     const prompt = hold(dialogue).requests[1]?.request.messages.at(-1)?.text as string;
-    expect(said(dialogue.prompts.self_guidance.steps[0] as string, language, [], prompt)).toBe('repeats-prompt');
+    expect(said(dialogue.prompts.self_guidance.steps[0] as string, language, [], prompt)).toBe(
+      'repeats-prompt',
+    );
     expect(said(prompt, language, [], prompt)).toBe('repeats-prompt');
   });
 

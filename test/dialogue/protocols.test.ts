@@ -19,9 +19,18 @@ describe('self-guidance', () => {
 
   test('the two speak in turn, and are led from opinion to what they take away', () => {
     expect(seatsOf('self-guidance', 10)).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
-    expect(toldOf('self-guidance', 10)).toEqual(
-      [guide.open, own, agree, agree, further, further, culture, culture, closing, closing],
-    );
+    expect(toldOf('self-guidance', 10)).toEqual([
+      guide.open,
+      own,
+      agree,
+      agree,
+      further,
+      further,
+      culture,
+      culture,
+      closing,
+      closing,
+    ]);
   });
 
   test('in a long talk the middle steps come again, and the last round closes', () => {
@@ -49,23 +58,46 @@ test('in free chat nobody is told anything after the opening', () => {
 describe('debate', () => {
   test('both answer in private before and after what is said aloud', () => {
     const moments = beats('debate', 6).map(({ kind, seat, moment }) => [kind, seat, moment]);
-    expect(moments.slice(0, 2)).toEqual([['private', 0, 'private-before'], ['private', 1, 'private-before']]);
-    expect(moments.slice(-2)).toEqual([['private', 0, 'private-after'], ['private', 1, 'private-after']]);
+    expect(moments.slice(0, 2)).toEqual([
+      ['private', 0, 'private-before'],
+      ['private', 1, 'private-before'],
+    ]);
+    expect(moments.slice(-2)).toEqual([
+      ['private', 0, 'private-after'],
+      ['private', 1, 'private-after'],
+    ]);
     expect(moments.slice(2, -2).every(([kind]) => kind === 'public')).toBe(true);
     expect(moments).toHaveLength(2 + 6 + 2);
   });
 
   test('claims are followed by rebuttals and closing words', () => {
     const { opening, rebuttal, closing } = debate;
-    expect(toldOf('debate', 6).slice(2, -2)).toEqual([opening, opening, rebuttal, rebuttal, closing, closing]);
-    expect(toldOf('debate', 7).slice(2, -2)).toEqual(
-      [opening, opening, rebuttal, rebuttal, rebuttal, closing, closing],
-    );
+    expect(toldOf('debate', 6).slice(2, -2)).toEqual([
+      opening,
+      opening,
+      rebuttal,
+      rebuttal,
+      closing,
+      closing,
+    ]);
+    expect(toldOf('debate', 7).slice(2, -2)).toEqual([
+      opening,
+      opening,
+      rebuttal,
+      rebuttal,
+      rebuttal,
+      closing,
+      closing,
+    ]);
     expect(toldOf('debate', 4).slice(2, -2)).toEqual([opening, opening, closing, closing]);
   });
 
   test('who has no answers to choose from is not asked for one', () => {
-    expect(beats('debate', 4, 2, [1]).filter(({ kind }) => kind === 'private').map(({ seat }) => seat)).toEqual([1, 1]);
+    expect(
+      beats('debate', 4, 2, [1])
+        .filter(({ kind }) => kind === 'private')
+        .map(({ seat }) => seat),
+    ).toEqual([1, 1]);
     expect(beats('debate', 4, 2, []).map(({ kind }) => kind)).toEqual(Array(4).fill('public'));
   });
 });
@@ -74,8 +106,14 @@ describe('panel', () => {
   test('the moderator opens, leads into each further round, and closes', () => {
     expect(seatsOf('panel', 9, 4)).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 0]);
     expect(toldOf('panel', 9, 4)).toEqual([
-      panel.open, panel.first, panel.first, panel.first,
-      panel.next, panel.reply, panel.reply, panel.reply,
+      panel.open,
+      panel.first,
+      panel.first,
+      panel.first,
+      panel.next,
+      panel.reply,
+      panel.reply,
+      panel.reply,
       panel.close,
     ]);
   });
@@ -102,7 +140,10 @@ test('whatever the number of turns, so many are spoken aloud, by those at the ta
       const seats = protocol === 'direct' ? 1 : 2;
       const aloud = beats(protocol, turnCount, seats).filter(({ kind }) => kind === 'public');
       expect(aloud).toHaveLength(turnCount);
-      const spoken = Array.from({ length: seats }, (_, seat) => aloud.filter((beat) => beat.seat === seat).length);
+      const spoken = Array.from(
+        { length: seats },
+        (_, seat) => aloud.filter((beat) => beat.seat === seat).length,
+      );
       expect(spoken.reduce((a, b) => a + b)).toBe(turnCount);
       expect(Math.max(...spoken) - Math.min(...spoken)).toBeLessThanOrEqual(1);
     }),
@@ -111,7 +152,10 @@ test('whatever the number of turns, so many are spoken aloud, by those at the ta
     fc.property(fc.integer({ min: 4, max: 13 }), fc.integer({ min: 1, max: 100 }), (seats, turnCount) => {
       const all = seatsOf('panel', turnCount, seats);
       expect(all.length).toBeLessThanOrEqual(Math.max(turnCount, seats + 1));
-      const delegates = Array.from({ length: seats - 1 }, (_, at) => all.filter((seat) => seat === at + 1).length);
+      const delegates = Array.from(
+        { length: seats - 1 },
+        (_, at) => all.filter((seat) => seat === at + 1).length,
+      );
       expect(new Set(delegates).size).toBe(1);
       expect([all[0], all.at(-1)]).toEqual([0, 0]);
     }),

@@ -11,7 +11,10 @@ export function prepared(yaml: string, folder = temporaryFolder()): Prepared {
 }
 
 /** The dialogues of a scenario, as a run would hold them. */
-export function staged(yaml: string, { seed = 1, runId = 'run', folder = temporaryFolder() } = {}): Dialogue[] {
+export function staged(
+  yaml: string,
+  { seed = 1, runId = 'run', folder = temporaryFolder() } = {},
+): Dialogue[] {
   const { props, plan } = prepared(yaml, folder);
   return [...planDialogues({ ...plan, runId, seed })].map(({ row, seats }) =>
     buildDialogue({ ...props, seed }, { ...row, attempt: 0 }, seats),
@@ -39,7 +42,9 @@ export function sound(dialogue: Dialogue, request: StepRequest, idx: number): st
 
 /** The answers that a private question offers. */
 export function codesOf({ request }: StepRequest): number[] {
-  const { properties } = request.schema?.schema as { properties: { answer: { enum?: number[]; const?: number } } };
+  const { properties } = (request.schema?.schema ?? {}) as {
+    properties: { answer: { enum?: number[]; const?: number } };
+  };
   return properties.answer.enum ?? [properties.answer.const as number];
 }
 

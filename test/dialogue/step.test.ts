@@ -25,7 +25,8 @@ test('a request says who speaks, how warm and how long', () => {
   const held = first(`${pair}turns: 2\ntemperature: 0.3\nmax_tokens: { turn: 77 }`);
   const { requests } = hold(held);
   expect(requests.map(({ role }) => role)).toEqual(['main_contact', 'delegate']);
-  for (const { request } of requests) expect(request).toMatchObject({ sampling: { temperature: 0.3 }, maxTokens: 77 });
+  for (const { request } of requests)
+    expect(request).toMatchObject({ sampling: { temperature: 0.3 }, maxTokens: 77 });
   expect(requests.map(({ subject }) => subject)).toEqual([`${held.id}/0`, `${held.id}/1`]);
 });
 
@@ -52,7 +53,9 @@ describe('a reply that breaks its role', () => {
 
   test('is flagged at once where no try is left', () => {
     const strict = first(`${pair}turns: 4\nrole_retries: 0`);
-    const { requests, turns } = hold(strict, (request, idx) => (idx === 1 ? DISCLAIMER : sound(strict, request, idx)));
+    const { requests, turns } = hold(strict, (request, idx) =>
+      idx === 1 ? DISCLAIMER : sound(strict, request, idx),
+    );
     expect(requests).toHaveLength(4);
     expect(turns[1]?.flags).toEqual(['assistant-disclaimer']);
   });
@@ -137,8 +140,15 @@ describe('resumed from its committed turns', () => {
       const stored = JSON.parse(JSON.stringify(turns.slice(0, n))) as Turn[];
       const resumed = hold(again, undefined, stored);
       const comparable = (list: StepRequest[]) =>
-        list.map(({ role, subject, replicate, request: { messages, schema, sampling, maxTokens } }) =>
-          ({ role, subject, replicate, messages, schema: schema?.schema, sampling, maxTokens }));
+        list.map(({ role, subject, replicate, request: { messages, schema, sampling, maxTokens } }) => ({
+          role,
+          subject,
+          replicate,
+          messages,
+          schema: schema?.schema,
+          sampling,
+          maxTokens,
+        }));
       expect(comparable(resumed.requests)).toEqual(comparable(requests.slice(n)));
       expect(resumed.end).toEqual(end);
     }
@@ -156,9 +166,9 @@ describe('resumed from its committed turns', () => {
 
 describe('the replicate tells equal requests apart', () => {
   const replicates = (held: Dialogue, retry = false) =>
-    hold(held, (request, idx, tried) => (retry && tried < 2 ? DISCLAIMER : sound(held, request, idx))).requests.map(
-      ({ replicate }) => replicate.join(' '),
-    );
+    hold(held, (request, idx, tried) =>
+      retry && tried < 2 ? DISCLAIMER : sound(held, request, idx),
+    ).requests.map(({ replicate }) => replicate.join(' '));
 
   test('by seed and by ordinal of the pairing', () => {
     const [one, two] = staged(`${pair}dialogues_per_cell: 2\nturns: 2`) as [Dialogue, Dialogue];
@@ -217,9 +227,12 @@ describe('a debate', () => {
     const folder = temporaryFolder();
     const topic = '{ id: tea, theme: food, statement: Tea is good., stance: none }';
     writeFileSync(join(folder, 'mine.yaml'), `survey: mine\ntopics: [${topic}]\n`);
-    const held = first('cultures: [turkish]\ntopics: [tea]\ntopic_files: [mine.yaml]\nprotocol: debate\nturns: 4', {
-      folder,
-    });
+    const held = first(
+      'cultures: [turkish]\ntopics: [tea]\ntopic_files: [mine.yaml]\nprotocol: debate\nturns: 4',
+      {
+        folder,
+      },
+    );
     const { turns, readings, end } = hold(held);
     expect(turns.map(({ kind }) => kind)).toEqual(Array(4).fill('public'));
     expect(readings).toEqual([]);
@@ -247,5 +260,6 @@ test('white space around a reply is not part of the turn', () => {
 test('a delegate of each culture can be staged', () => {
   const { plan } = prepared('cultures: all\ntopics: [Q28]');
   expect(plan.cultures).toHaveLength(9);
-  for (const held of staged('cultures: all\ntopics: [Q28]\nturns: 2')) expect(hold(held).end.status).toBe('finished');
+  for (const held of staged('cultures: all\ntopics: [Q28]\nturns: 2'))
+    expect(hold(held).end.status).toBe('finished');
 });

@@ -3,7 +3,7 @@ import { cultureIds, loadCulture } from '../../src/agents/load.ts';
 import { loadDialoguePrompts } from '../../src/dialogue/prompts.ts';
 import type { Dialogue, Participant, StepRequest } from '../../src/dialogue/types.ts';
 import type { Message } from '../../src/models/port.ts';
-import { fill } from '../../src/survey/texts.ts';
+import { fill } from '../../src/fill.ts';
 import { temporaryFolder } from '../helpers/run.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -70,7 +70,9 @@ describe.each([
     for (const [seat, prompts] of bySeat(dialogue)) {
       const { persona, country, role } = dialogue.participants[seat] as Participant;
       if (role === 'moderator') continue;
-      const answer = dialogue.words.labels.get('agree4')?.get(persona?.stances.get('Q27') as number) as string;
+      const answer = dialogue.words.labels
+        .get('agree4')
+        ?.get(persona?.stances.get('Q27') as number) as string;
       const anchor = fill(dialogue.prompts.anchor, {
         name: persona?.name as string,
         country,
@@ -160,7 +162,9 @@ describe('the stance is told in words', () => {
 
   test('on the scale that was shown in the country: three answers in Argentina, five in Mexico', () => {
     const seen = new Set<string>();
-    for (const dialogue of staged('cultures: [spanish]\ntopics: [Q33]\nprotocol: debate\nturns: 2\ndialogues_per_cell: 12')) {
+    for (const dialogue of staged(
+      'cultures: [spanish]\ntopics: [Q33]\nprotocol: debate\nturns: 2\ndialogues_per_cell: 12',
+    )) {
       const requests = hold(dialogue).requests;
       const country = dialogue.participants[1]?.persona?.country as string;
       const expected = country === 'ARG' ? [2, 3, 4] : [1, 2, 3, 4, 5];
@@ -179,7 +183,9 @@ describe('the stance is told in words', () => {
       join(folder, 'mine.yaml'),
       'survey: mine\ntopics: [{ id: tea, theme: food, statement: Tea is good., stance: none }]\n',
     );
-    const dialogue = first('cultures: [turkish]\ntopics: [tea]\ntopic_files: [mine.yaml]\nturns: 2', { folder });
+    const dialogue = first('cultures: [turkish]\ntopics: [tea]\ntopic_files: [mine.yaml]\nturns: 2', {
+      folder,
+    });
     for (const { request } of hold(dialogue).requests) {
       expect(textOf(request.messages)).not.toContain('your answer');
       expect(request.messages.at(-1)?.text).toMatch(/Remember: you are .+ from .+\.$/);
@@ -193,18 +199,28 @@ describe('the stance is told in words', () => {
       join(folder, 'mine.yaml'),
       'survey: mine\ntopics: [{ id: tea, theme: food, statement: Tea is good., scale: agree4, distribution: { TUR: { 1: 5 } } }]\n',
     );
-    const dialogue = first('cultures: [turkish]\ntopics: [tea]\ntopic_files: [mine.yaml]\nprotocol: debate\nturns: 2', {
-      folder,
-    });
+    const dialogue = first(
+      'cultures: [turkish]\ntopics: [tea]\ntopic_files: [mine.yaml]\nprotocol: debate\nturns: 2',
+      {
+        folder,
+      },
+    );
     const { requests, turns } = hold(dialogue);
-    expect(turns.map(({ kind, seat }) => `${kind} ${seat}`)).toEqual(['private 1', 'public 0', 'public 1', 'private 1']);
+    expect(turns.map(({ kind, seat }) => `${kind} ${seat}`)).toEqual([
+      'private 1',
+      'public 0',
+      'public 1',
+      'private 1',
+    ]);
     expect(textOf(requests[1]?.request.messages ?? [])).not.toContain('your answer');
     expect(requests[2]?.request.messages[0]?.text).toContain('your answer is: "strongly agree"');
   });
 });
 
 describe('in their own language', () => {
-  const foreign = cultureIds().map(loadCulture).filter(({ language }) => language !== 'en');
+  const foreign = cultureIds()
+    .map(loadCulture)
+    .filter(({ language }) => language !== 'en');
   const english = loadDialoguePrompts('en', 'standard').prompts;
   const sentences = JSON.stringify(english)
     .replace(/\{\{\w+\}\}/g, '§')

@@ -4,9 +4,13 @@ import { expect, test } from 'vitest';
 import { scriptedRun, temporaryFolder } from '../helpers/run.ts';
 
 test('every query of docs/database.md runs, and those about a finished run answer', async () => {
-  const queries = [...readFileSync('docs/database.md', 'utf8').matchAll(/```sql\n([\s\S]*?)```/g)].map((match) => match[1] as string);
+  const queries = [...readFileSync('docs/database.md', 'utf8').matchAll(/```sql\n([\s\S]*?)```/g)].map(
+    (match) => match[1] as string,
+  );
   const { store } = await scriptedRun(temporaryFolder(), 'quickstart', { includeScripted: true });
-  const rows = await Promise.all(queries.map(async (query) => (await sql.raw(query).execute(store.read)).rows.length));
+  const rows = await Promise.all(
+    queries.map(async (query) => (await sql.raw(query).execute(store.read)).rows.length),
+  );
   await store.close();
   expect(queries.length).toBeGreaterThanOrEqual(6);
   // The last asks for calls that failed: a rehearsal has none.

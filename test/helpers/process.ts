@@ -22,7 +22,10 @@ export interface Spawned {
 }
 
 /** Starts Node with these arguments in the package's folder (or another), with nothing of this process's model environment. */
-export function node(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Spawned {
+export function node(
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Spawned {
   const { OPENAI_API_KEY: _, OPENAI_BASE_URL: __, CULTUREPARK_MODEL: ___, ...env } = process.env;
   const child = spawn(process.execPath, args, {
     cwd: options.cwd ?? packageRoot,
@@ -41,7 +44,9 @@ export function node(args: readonly string[], options: { cwd?: string; env?: Nod
       look();
       child.stdout.on('data', look);
       child.stderr.on('data', look);
-      void ended.then(() => reject(new Error(`it ended without saying "${words}":\n${written.out}${written.err}`)));
+      void ended.then(() =>
+        reject(new Error(`it ended without saying "${words}":\n${written.out}${written.err}`)),
+      );
     });
   return { child, written, ended, says };
 }

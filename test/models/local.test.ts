@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from 'zod';
 import { UserError } from '../../src/errors.ts';
 import { defaultModel } from '../../src/models/local/catalogue.ts';
-import { defaultCacheDir, extractEntry, resolveLocalModel } from '../../src/models/local/fetch.ts';
+import { defaultCacheDir, resolveLocalModel } from '../../src/models/local/fetch.ts';
+import { extractEntry } from '../../src/models/local/zip.ts';
 import { openLocalModel } from '../../src/models/local/model.ts';
 import type { ChatModel, ChatRequest, Message } from '../../src/models/port.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { omissionsOf, planDialogues, type PlanInput } from '../../src/pipeline/plan.ts';
 import { prepare } from '../../src/pipeline/prepare.ts';
 import type { PlannedDialogue } from '../../src/store/dialogues.ts';
-import { cellKey } from '../../src/survey/load.ts';
+import { cellKey } from '../../src/ids.ts';
 import { scenarioFile, temporaryFolder } from '../helpers/run.ts';
 
 const inputOf = (yaml: string, more: Partial<PlanInput> = {}, folder = temporaryFolder()): PlanInput => ({
@@ -13,9 +13,12 @@ const inputOf = (yaml: string, more: Partial<PlanInput> = {}, folder = temporary
   seed: 1,
   ...more,
 });
-const plan = (yaml: string, more: Partial<PlanInput> = {}): PlannedDialogue[] => [...planDialogues(inputOf(yaml, more))];
+const plan = (yaml: string, more: Partial<PlanInput> = {}): PlannedDialogue[] => [
+  ...planDialogues(inputOf(yaml, more)),
+];
 
-const culturesAt = ({ seats }: PlannedDialogue): (string | undefined)[] => seats.map(({ persona }) => persona?.culture);
+const culturesAt = ({ seats }: PlannedDialogue): (string | undefined)[] =>
+  seats.map(({ persona }) => persona?.culture);
 const delegates = ({ seats }: PlannedDialogue) =>
   seats.flatMap(({ role, persona }) => (role === 'delegate' && persona ? [persona] : []));
 
@@ -65,7 +68,8 @@ describe.each(Object.entries(kinds))('%s', (_, yaml) => {
 
   test("each delegate talks about the dialogue's topic and no other", () => {
     for (const dialogue of plan(yaml))
-      for (const { stances } of delegates(dialogue)) expect([...stances.keys()]).toEqual([dialogue.row.topic_id]);
+      for (const { stances } of delegates(dialogue))
+        expect([...stances.keys()]).toEqual([dialogue.row.topic_id]);
   });
 
   test("the delegates of a cell hold its answers by the survey's shares", () => {
@@ -85,10 +89,19 @@ describe.each(Object.entries(kinds))('%s', (_, yaml) => {
 describe('across cultures', () => {
   test('each culture and topic has so many dialogues, opened by the main contact', () => {
     const dialogues = plan(small);
-    expect(tally(dialogues.map(({ row, seats }) => `${row.topic_id} ${seats[1]?.persona?.culture}`))).toEqual({
-      'Q27 turkish': 3, 'Q27 korean': 3, 'Q27 german': 3, 'Q158 turkish': 3, 'Q158 korean': 3, 'Q158 german': 3,
-    });
-    expect(dialogues.every(({ seats }) => seats[0]?.role === 'main_contact' && seats[1]?.role === 'delegate')).toBe(true);
+    expect(tally(dialogues.map(({ row, seats }) => `${row.topic_id} ${seats[1]?.persona?.culture}`))).toEqual(
+      {
+        'Q27 turkish': 3,
+        'Q27 korean': 3,
+        'Q27 german': 3,
+        'Q158 turkish': 3,
+        'Q158 korean': 3,
+        'Q158 german': 3,
+      },
+    );
+    expect(
+      dialogues.every(({ seats }) => seats[0]?.role === 'main_contact' && seats[1]?.role === 'delegate'),
+    ).toBe(true);
     expect(new Set(dialogues.map((dialogue) => culturesAt(dialogue)[0]))).toEqual(new Set(['english']));
   });
 
@@ -99,7 +112,9 @@ describe('across cultures', () => {
   });
 
   test('the answers of all main contacts on a topic are spread as those of their country', () => {
-    const input = inputOf('cultures: [arabic, turkish, korean, german]\ntopics: [Q28, Q158]\ndialogues_per_cell: 5');
+    const input = inputOf(
+      'cultures: [arabic, turkish, korean, german]\ntopics: [Q28, Q158]\ndialogues_per_cell: 5',
+    );
     for (const topic of ['Q28', 'Q158']) {
       const openers = [...planDialogues(input)]
         .filter(({ row }) => row.topic_id === topic)
@@ -127,7 +142,9 @@ describe('across cultures', () => {
 });
 
 describe('within a culture', () => {
-  const dialogues = plan('cultures: [turkish, korean]\ntopics: [Q27]\npairing: in-cultural\ndialogues_per_cell: 4');
+  const dialogues = plan(
+    'cultures: [turkish, korean]\ntopics: [Q27]\npairing: in-cultural\ndialogues_per_cell: 4',
+  );
 
   test('a woman and a man of one culture talk, both delegates, and open in turn', () => {
     expect(dialogues).toHaveLength(8);
@@ -159,7 +176,12 @@ describe('a panel', () => {
 
   test('who meets whom changes from one time to the next', () => {
     const yaml = 'cultures: all\ntopics: [Q28]\nprotocol: panel\npanel_size: 3\ndialogues_per_cell: 6';
-    const tables = plan(yaml).map((panel) => delegates(panel).map(({ culture }) => culture).sort().join());
+    const tables = plan(yaml).map((panel) =>
+      delegates(panel)
+        .map(({ culture }) => culture)
+        .sort()
+        .join(),
+    );
     expect(tables).toHaveLength(18);
     expect(new Set(tables).size).toBeGreaterThan(12);
   });
@@ -171,7 +193,11 @@ describe('what is left out is listed', () => {
     const omissions = omissionsOf(input);
     expect(omissions).toHaveLength(18);
     expect(new Set(omissions.map(({ culture }) => culture))).toEqual(new Set(['chinese']));
-    expect(omissions[0]).toEqual({ culture: 'chinese', topicId: 'Q125', reason: 'nobody was asked Q125 in CHN' });
+    expect(omissions[0]).toEqual({
+      culture: 'chinese',
+      topicId: 'Q125',
+      reason: 'nobody was asked Q125 in CHN',
+    });
     const left = new Set(omissions.map(({ topicId }) => topicId));
     const chinese = [...planDialogues(input)].filter((dialogue) => culturesAt(dialogue).includes('chinese'));
     expect(chinese).toHaveLength(32);
@@ -189,8 +215,16 @@ describe('what is left out is listed', () => {
     expect([...planDialogues(input)].map(({ row }) => row.topic_id)).toEqual(['Q27']);
     expect(omissionsOf(input)).toEqual([
       { culture: 'chinese', topicId: 'Q125', reason: 'nobody was asked Q125 in CHN' },
-      { culture: 'turkish', topicId: 'Q125', reason: 'a panel needs 3 cultures, and Q125 was asked in 2 of these' },
-      { culture: 'korean', topicId: 'Q125', reason: 'a panel needs 3 cultures, and Q125 was asked in 2 of these' },
+      {
+        culture: 'turkish',
+        topicId: 'Q125',
+        reason: 'a panel needs 3 cultures, and Q125 was asked in 2 of these',
+      },
+      {
+        culture: 'korean',
+        topicId: 'Q125',
+        reason: 'a panel needs 3 cultures, and Q125 was asked in 2 of these',
+      },
     ]);
   });
 
@@ -218,7 +252,12 @@ arms:
 `;
 
   test('stand side by side, each with its protocol, pairing and turns', () => {
-    const rows = plan(yaml).map(({ row: { arm, protocol, pairing, turn_count } }) => [arm, protocol, pairing, turn_count]);
+    const rows = plan(yaml).map(({ row: { arm, protocol, pairing, turn_count } }) => [
+      arm,
+      protocol,
+      pairing,
+      turn_count,
+    ]);
     expect(tally(rows.map((row) => row.join(' ')))).toEqual({
       'alone direct cross-cultural 4': 4,
       'among self-guidance in-cultural 6': 4,
@@ -226,7 +265,10 @@ arms:
     });
   });
 
-  test('do not share people: each arm draws its own', () => {
+  test('do not share dialogues or people, even where they differ in their turns alone', () => {
+    const arms = '{ name: short, protocol: direct, turns: 2 }, { name: long, protocol: direct, turns: 9 }';
+    const dialogues = plan(`cultures: [turkish]\ntopics: [Q27]\narms: [${arms}]`);
+    expect(new Set(dialogues.map(({ row }) => row.id)).size).toBe(2);
     const people = plan(yaml).flatMap(({ seats }) => seats.flatMap(({ persona }) => persona?.id ?? []));
     expect(new Set(people).size).toBe(people.length);
   });
@@ -235,7 +277,9 @@ arms:
 test('with `language: own` the delegate speaks its language; a German main contact of an English one speaks English', () => {
   const yaml = 'cultures: [turkish, chinese, english]\ntopics: [Q27]\nlanguage: own';
   expect(plan(yaml).map(({ row, seats }) => [row.language, seats[1]?.persona?.culture])).toEqual([
-    ['tr', 'turkish'], ['zh', 'chinese'], ['en', 'english'],
+    ['tr', 'turkish'],
+    ['zh', 'chinese'],
+    ['en', 'english'],
   ]);
 });
 

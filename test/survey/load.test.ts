@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import Papa from 'papaparse';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../src/paths.ts';
-import { cellKey, loadSurvey } from '../../src/survey/load.ts';
+import { loadSurvey } from '../../src/survey/load.ts';
+import { cellKey } from '../../src/ids.ts';
 import { mixture } from '../../src/survey/mixture.ts';
 import type { Cell } from '../../src/survey/types.ts';
 
@@ -46,8 +47,9 @@ test('the 21 cells that were shown three answers of five have that scale, and no
 test('China was not asked 18 of the 50 topics', () => {
   const notAsked = cells.filter(({ country, validN }) => country === 'CHN' && validN === 0);
   expect(notAsked.map(({ topicId }) => topicId)).toEqual(
-    ['Q125', 'Q132', 'Q133', 'Q134', 'Q135', 'Q136', 'Q137', 'Q138']
-      .concat(Array.from({ length: 10 }, (_, at) => `Q${224 + at}`)),
+    ['Q125', 'Q132', 'Q133', 'Q134', 'Q135', 'Q136', 'Q137', 'Q138'].concat(
+      Array.from({ length: 10 }, (_, at) => `Q${224 + at}`),
+    ),
   );
   expect(notAsked).toHaveLength(18);
   expect(notAsked.every(({ counts, missingN }) => sum(counts) === 0 && missingN === 3036)).toBe(true);
@@ -85,16 +87,22 @@ test('the share of missing answers is told with the figures', () => {
   expect(libya?.validN).toBe(734);
 });
 
-test("every scale runs from one side of the statement to the other, and labels at least its ends", () => {
+test('every scale runs from one side of the statement to the other, and labels at least its ends', () => {
   for (const { id, options } of survey.scales.values()) {
     const agreements = options.map(({ agreement }) => agreement);
-    expect([...agreements].sort((a, b) => a - b), id).toEqual(
+    expect(
+      [...agreements].sort((a, b) => a - b),
+      id,
+    ).toEqual(
       (agreements[0] as number) < (agreements.at(-1) as number) ? agreements : [...agreements].reverse(),
     );
     expect(Math.min(...agreements), id).toBe(0);
     expect(Math.max(...agreements), id).toBe(1);
     expect(options[0]?.label, id).not.toBe('');
     expect(options.at(-1)?.label, id).not.toBe('');
-    expect(options.map(({ code }) => code), id).toEqual(options.map(({ code }) => code).sort((a, b) => a - b));
+    expect(
+      options.map(({ code }) => code),
+      id,
+    ).toEqual(options.map(({ code }) => code).sort((a, b) => a - b));
   }
 });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { loadCulture } from '../../src/agents/load.ts';
-import { cellKey, loadSurvey } from '../../src/survey/load.ts';
+import { loadSurvey } from '../../src/survey/load.ts';
+import { cellKey } from '../../src/ids.ts';
 import { mixture, type Mixture } from '../../src/survey/mixture.ts';
 import type { Cell, Survey } from '../../src/survey/types.ts';
 
@@ -57,7 +58,10 @@ test('weighted counts, once they are loaded, come before the plain ones', () => 
   expect(shares).toEqual([0.25, 0.25, 0, 0.5]);
 });
 
-const scale = { id: 's', options: [1, 2, 3, 4].map((code) => ({ code, label: `${code}`, agreement: code / 4 })) };
+const scale = {
+  id: 's',
+  options: [1, 2, 3, 4].map((code) => ({ code, label: `${code}`, agreement: code / 4 })),
+};
 
 /** A few countries with counts (some asked nobody) and weights. */
 const countries = fc

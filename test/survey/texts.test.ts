@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { cultureIds, loadCulture } from '../../src/agents/load.ts';
 import { UserError } from '../../src/errors.ts';
 import { loadSurvey } from '../../src/survey/load.ts';
-import { countryName, fill, loadTexts, statementIn } from '../../src/survey/texts.ts';
+import { countryName, loadTexts, statementIn } from '../../src/survey/texts.ts';
+import { fill } from '../../src/fill.ts';
 
 const survey = loadSurvey();
 const english = loadTexts('en', survey);
@@ -17,7 +18,11 @@ const scripts: Record<string, RegExp> = {
 };
 
 test('there are words in the languages of all nine cultures', () => {
-  expect(cultureIds().map((id) => loadCulture(id).language).sort()).toEqual(languages);
+  expect(
+    cultureIds()
+      .map((id) => loadCulture(id).language)
+      .sort(),
+  ).toEqual(languages);
 });
 
 describe.each(languages)('%s', (language) => {
@@ -28,7 +33,8 @@ describe.each(languages)('%s', (language) => {
   test('it has all 50 statements, each different from the others', () => {
     expect([...texts.statements.keys()].sort()).toEqual([...survey.topics.keys()].sort());
     expect(new Set(texts.statements.values()).size).toBe(50);
-    for (const topic of survey.topics.values()) expect(statementIn(texts, topic)).toBe(texts.statements.get(topic.id));
+    for (const topic of survey.topics.values())
+      expect(statementIn(texts, topic)).toBe(texts.statements.get(topic.id));
   });
 
   test('it labels exactly the answers that the scale labels, none the same as another', () => {
@@ -36,15 +42,20 @@ describe.each(languages)('%s', (language) => {
     for (const { id, options } of survey.scales.values()) {
       const labelled = options.filter(({ label }) => label !== '').map(({ code }) => code);
       const labels = texts.labels.get(id) as ReadonlyMap<number, string>;
-      expect([...labels.keys()].sort((a, b) => a - b), id).toEqual(labelled);
+      expect(
+        [...labels.keys()].sort((a, b) => a - b),
+        id,
+      ).toEqual(labelled);
       expect(new Set(labels.values()).size, id).toBe(labelled.length);
     }
   });
 
   test('its templates carry their places and no others', () => {
-    const places = (template: string) => [...template.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name).sort();
+    const places = (template: string) =>
+      [...template.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name).sort();
     for (const template of texts.system) expect(places(template), template).toEqual(['country']);
-    for (const template of texts.question) expect(places(template), template).toEqual(['options', 'statement']);
+    for (const template of texts.question)
+      expect(places(template), template).toEqual(['options', 'statement']);
     for (const template of texts.freeQuestion) expect(places(template), template).toEqual(['statement']);
     expect(places(texts.answer)).toEqual(['code', 'label', 'opinion']);
     expect(places(texts.answerUnlabelled)).toEqual(['code', 'opinion']);
@@ -54,22 +65,24 @@ describe.each(languages)('%s', (language) => {
 
   if (language !== 'en')
     test('no English is left in it', () => {
-    for (const [id, statement] of texts.statements) expect(statement).not.toBe(english.statements.get(id));
-    for (const [scale, labels] of texts.labels)
-      for (const [code, label] of labels) expect(label).not.toBe(english.labels.get(scale)?.get(code));
-    const labels = [...texts.labels.values()].flatMap((scale) => [...scale.values()]);
-    for (const words of [...texts.statements.values(), ...labels, ...templates]) {
-      const plain = words.replace(/\{\{\w+\}\}/g, '');
-      expect(plain).not.toMatch(/\b(the|and|should|you|your|with|agree|statement|this)\b/i);
-      if (own) {
-        expect(plain).toMatch(own);
-        expect(plain).not.toMatch(/\p{Script=Latin}/u);
+      for (const [id, statement] of texts.statements) expect(statement).not.toBe(english.statements.get(id));
+      for (const [scale, labels] of texts.labels)
+        for (const [code, label] of labels) expect(label).not.toBe(english.labels.get(scale)?.get(code));
+      const labels = [...texts.labels.values()].flatMap((scale) => [...scale.values()]);
+      for (const words of [...texts.statements.values(), ...labels, ...templates]) {
+        const plain = words.replace(/\{\{\w+\}\}/g, '');
+        expect(plain).not.toMatch(/\b(the|and|should|you|your|with|agree|statement|this)\b/i);
+        if (own) {
+          expect(plain).toMatch(own);
+          expect(plain).not.toMatch(/\p{Script=Latin}/u);
+        }
       }
-    }
-  });
+    });
 
   test('it names the countries that speak it in that language', () => {
-    const cultures = cultureIds().map(loadCulture).filter((culture) => culture.language === language);
+    const cultures = cultureIds()
+      .map(loadCulture)
+      .filter((culture) => culture.language === language);
     for (const { region } of cultures.flatMap(({ countries }) => countries)) {
       const name = countryName(region, language);
       expect(name).not.toBe(region);
@@ -115,5 +128,8 @@ test('fill refuses an unknown place and says which ones there are', () => {
     }
   })();
   expect(refused).toBeInstanceOf(UserError);
-  expect(refused).toMatchObject({ message: expect.stringContaining('{{nmae}}'), mend: 'Known: name, country.' });
+  expect(refused).toMatchObject({
+    message: expect.stringContaining('{{nmae}}'),
+    mend: 'Known: name, country.',
+  });
 });

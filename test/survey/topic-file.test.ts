@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
-import { cellKey, loadSurvey } from '../../src/survey/load.ts';
+import { loadSurvey } from '../../src/survey/load.ts';
+import { cellKey } from '../../src/ids.ts';
 import { mixture } from '../../src/survey/mixture.ts';
 import { addTopicFile } from '../../src/survey/topic-file.ts';
 
@@ -28,7 +29,10 @@ function fault(lines: string, csv?: string): { message: string; mend: string | u
     addTopicFile(survey, file);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { message: error.message.replaceAll(file, 'mine.yaml').replace(/\S+(?=tea\.csv)/, ''), mend: error.mend };
+    return {
+      message: error.message.replaceAll(file, 'mine.yaml').replace(/\S+(?=tea\.csv)/, ''),
+      mend: error.mend,
+    };
   }
   throw new Error('nothing was refused');
 }
@@ -57,7 +61,10 @@ describe('a topic', () => {
   });
 
   test('takes negative codes for missing answers, which are no answers', () => {
-    const { survey: added } = add('scale: agree4\ndistribution: tea.csv', 'country,code,count\nTUR,1,3\nTUR,-1,7\n');
+    const { survey: added } = add(
+      'scale: agree4\ndistribution: tea.csv',
+      'country,code,count\nTUR,1,3\nTUR,-1,7\n',
+    );
     expect(added.cells.get(cellKey('tea', 'TUR'))).toMatchObject({ counts: [3, 0, 0, 0], validN: 3 });
   });
 
@@ -96,20 +103,76 @@ const own = (first: string, second: string): string =>
 
 describe('a fault names file, line and path, and how to mend it', () => {
   test.each([
-    ['an unknown scale', 'scale: agre4\ndistribution: { TUR: { 1: 5 } }', /^mine.yaml:6:12: topics\.0\.scale: .*"agre4"; did you mean "agree4"\?/],
-    ['a code outside the scale', 'scale: agree4\ndistribution: { TUR: { 9: 5 } }', /^mine.yaml:7:\d+: topics\.0\.distribution\.TUR\.9: .*\(1, 2, 3, 4\)/],
-    ['a country by its name', 'scale: agree4\ndistribution: { Turkey: { 1: 5 } }', /^mine.yaml:7:\d+: topics\.0\.distribution\.Turkey: expected a three-letter country code, found "Turkey"/],
-    ['an answer by its label', 'scale: agree4\ndistribution: { TUR: { agree: 5 } }', /^mine.yaml:7:\d+: topics\.0\.distribution\.TUR\.agree: expected an answer code, found "agree"/],
-    ['a count below 0', 'scale: agree4\ndistribution: { TUR: { 1: -5 } }', /^mine.yaml:7:\d+: topics\.0\.distribution\.TUR\.1: .*found -5/],
-    ['neither distribution nor stance: none', 'scale: agree4', /^mine.yaml:3:5: topics\.0: tea brings no distribution/],
-    ['a distribution without scale', 'distribution: { TUR: { 1: 5 } }', /^mine.yaml:3:5: topics\.0: tea names no scale/],
-    ['a distribution and stance: none', 'stance: none\ndistribution: { TUR: { 1: 5 } }', /^mine.yaml:6:13: topics\.0\.stance: /],
-    ['another stance than none', 'stance: nne', /^mine.yaml:6:13: topics\.0\.stance: "nne".*did you mean "none"\?/],
-    ['an unknown key', 'stance: none\ntheem: food', /^mine.yaml:7:\d+: topics\.0\.theem: unknown key; did you mean "theme"\?/],
-    ['an unknown key inside a scale', own('code: 1, label: no, agreement: 0', 'code: 2, label: yes, agrement: 1'), /topics\.0\.scale\.1\.agrement: unknown key; did you mean "agreement"\?/],
-    ['two answers of one code', own('code: 1, label: no, agreement: 0', 'code: 1, label: yes, agreement: 1'), /topics\.0\.scale: the code 1 stands there twice/],
-    ['a scale without labels at its ends', own('code: 1, label: no, agreement: 0', 'code: 2, label: "", agreement: 1'), /topics\.0\.scale: .*need a label/],
-    ['a language that is no code', 'stance: none\ntexts: { german: Tee ist gut. }', /topics\.0\.texts\.german: /],
+    [
+      'an unknown scale',
+      'scale: agre4\ndistribution: { TUR: { 1: 5 } }',
+      /^mine.yaml:6:12: topics\.0\.scale: .*"agre4"; did you mean "agree4"\?/,
+    ],
+    [
+      'a code outside the scale',
+      'scale: agree4\ndistribution: { TUR: { 9: 5 } }',
+      /^mine.yaml:7:\d+: topics\.0\.distribution\.TUR\.9: .*\(1, 2, 3, 4\)/,
+    ],
+    [
+      'a country by its name',
+      'scale: agree4\ndistribution: { Turkey: { 1: 5 } }',
+      /^mine.yaml:7:\d+: topics\.0\.distribution\.Turkey: expected a three-letter country code, found "Turkey"/,
+    ],
+    [
+      'an answer by its label',
+      'scale: agree4\ndistribution: { TUR: { agree: 5 } }',
+      /^mine.yaml:7:\d+: topics\.0\.distribution\.TUR\.agree: expected an answer code, found "agree"/,
+    ],
+    [
+      'a count below 0',
+      'scale: agree4\ndistribution: { TUR: { 1: -5 } }',
+      /^mine.yaml:7:\d+: topics\.0\.distribution\.TUR\.1: .*found -5/,
+    ],
+    [
+      'neither distribution nor stance: none',
+      'scale: agree4',
+      /^mine.yaml:3:5: topics\.0: tea brings no distribution/,
+    ],
+    [
+      'a distribution without scale',
+      'distribution: { TUR: { 1: 5 } }',
+      /^mine.yaml:3:5: topics\.0: tea names no scale/,
+    ],
+    [
+      'a distribution and stance: none',
+      'stance: none\ndistribution: { TUR: { 1: 5 } }',
+      /^mine.yaml:6:13: topics\.0\.stance: /,
+    ],
+    [
+      'another stance than none',
+      'stance: nne',
+      /^mine.yaml:6:13: topics\.0\.stance: "nne".*did you mean "none"\?/,
+    ],
+    [
+      'an unknown key',
+      'stance: none\ntheem: food',
+      /^mine.yaml:7:\d+: topics\.0\.theem: unknown key; did you mean "theme"\?/,
+    ],
+    [
+      'an unknown key inside a scale',
+      own('code: 1, label: no, agreement: 0', 'code: 2, label: yes, agrement: 1'),
+      /topics\.0\.scale\.1\.agrement: unknown key; did you mean "agreement"\?/,
+    ],
+    [
+      'two answers of one code',
+      own('code: 1, label: no, agreement: 0', 'code: 1, label: yes, agreement: 1'),
+      /topics\.0\.scale: the code 1 stands there twice/,
+    ],
+    [
+      'a scale without labels at its ends',
+      own('code: 1, label: no, agreement: 0', 'code: 2, label: "", agreement: 1'),
+      /topics\.0\.scale: .*need a label/,
+    ],
+    [
+      'a language that is no code',
+      'stance: none\ntexts: { german: Tee ist gut. }',
+      /topics\.0\.texts\.german: /,
+    ],
   ])('%s', (_, lines, message) => {
     const found = fault(lines);
     expect(found.message).toMatch(message);
@@ -118,14 +181,34 @@ describe('a fault names file, line and path, and how to mend it', () => {
 
   test.each([
     ['a missing column', 'country,code\nTUR,1\n', /tea\.csv has no column "count"/],
-    ['a country by its name', 'country,code,count\nTUR,1,2\nTurkey,1,6\n', /tea\.csv:3: expected a three-letter country/],
+    [
+      'a country by its name',
+      'country,code,count\nTUR,1,2\nTurkey,1,6\n',
+      /tea\.csv:3: expected a three-letter country/,
+    ],
     ['the line, even after an empty one', 'country,code,count\n\nTUR,1,2\nTurkey,1,6\n', /tea\.csv:4: /],
-    ['a code that is left out, which is not the answer 0', 'country,code,count\nTUR,,6\n', /tea\.csv:2: .*a whole code/],
-    ['a count that is left out, which is not 0', 'country,code,count\nTUR,1,\n', /tea\.csv:2: .*count of 0 or more/],
+    [
+      'a code that is left out, which is not the answer 0',
+      'country,code,count\nTUR,,6\n',
+      /tea\.csv:2: .*a whole code/,
+    ],
+    [
+      'a count that is left out, which is not 0',
+      'country,code,count\nTUR,1,\n',
+      /tea\.csv:2: .*count of 0 or more/,
+    ],
     ['a count without end', 'country,code,count\nTUR,1,Infinity\n', /tea\.csv:2: /],
     ['a count in words', 'country,code,count\nTUR,1,many\n', /tea\.csv:2: /],
-    ['a code that is no answer', 'country,code,count\nTUR,9,6\n', /9 is no answer of the scale \(1, 2, 3, 4\)/],
-    ['an answer that is counted twice', 'country,code,count\nTUR,1,6\nTUR,1,7\n', /tea\.csv:3: the answer 1 of TUR is counted twice/],
+    [
+      'a code that is no answer',
+      'country,code,count\nTUR,9,6\n',
+      /9 is no answer of the scale \(1, 2, 3, 4\)/,
+    ],
+    [
+      'an answer that is counted twice',
+      'country,code,count\nTUR,1,6\nTUR,1,7\n',
+      /tea\.csv:3: the answer 1 of TUR is counted twice/,
+    ],
   ])('in a CSV file: %s', (_, csv, message) => {
     const found = fault('scale: agree4\ndistribution: tea.csv', csv);
     expect(found.message).toMatch(/^mine\.yaml:7:\d+: topics\.0\.distribution/);
@@ -147,7 +230,10 @@ test.each([
 ])('an id %s is refused', (_, id, message) => {
   const second = `stance: none\n  - { id: ${id}, theme: food, statement: More tea., stance: none }`;
   const file = write('');
-  writeFileSync(file, `survey: mine\ntopics:\n  - id: tea\n    theme: food\n    statement: Tea.\n    ${second}\n`);
+  writeFileSync(
+    file,
+    `survey: mine\ntopics:\n  - id: tea\n    theme: food\n    statement: Tea.\n    ${second}\n`,
+  );
   expect(() => addTopicFile(survey, file)).toThrow(message);
 });
 

@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decide, screen, type Facts } from '../../src/refinement/decide.ts';
+
+const said = { quote: 'words', rewriteOf: null };
+const fine: Facts = {
+  verdict: 'entail',
+  hasStance: true,
+  representative: true,
+  selected: true,
+  includeRewritten: false,
+};
+
+test.each<
+  [string, { quote: string | null; rewriteOf: string | null }, Partial<Facts>, string, string | null]
+>([
+  ['an opinion that passed everything', said, {}, 'accepted', 'grounded; entails the stance'],
+  ['one without words in the turn', { ...said, quote: null }, {}, 'dropped', 'ungrounded'],
+  [
+    'one without words, whatever the verdict',
+    { ...said, quote: null },
+    { verdict: 'contradict' },
+    'dropped',
+    'ungrounded',
+  ],
+  ['one without a verdict', said, { verdict: null }, 'dropped', 'no verdict'],
+  ['a contradiction', said, { verdict: 'contradict' }, 'dropped', 'contradict'],
+  ['an irrelevant one', said, { verdict: 'irrelevant' }, 'dropped', 'irrelevant'],
+  [
+    'a contradiction that would be a duplicate',
+    said,
+    { verdict: 'contradict', representative: false },
+    'dropped',
+    'contradict',
+  ],
+  ['a duplicate', said, { representative: false, selected: null }, 'dropped', 'duplicate'],
+  ['one over the quota', said, { selected: false }, 'dropped', 'quota is full'],
+  ['one that was not deduplicated yet', said, { representative: null, selected: null }, 'candidate', null],
+  ['one that was not selected yet', said, { selected: null }, 'candidate', null],
+  [
+    'one where no stance is claimed',
+    said,
+    { hasStance: false, verdict: null },
+    'accepted',
+    'grounded; no stance claimed',
+  ],
+  [
+    'one without words where no stance is claimed',
+    { ...said, quote: null },
+    { hasStance: false },
+    'dropped',
+    'ungrounded',
+  ],
+  ['a rewrite', { ...said, rewriteOf: 'a' }, {}, 'dropped', 'rewritten'],
+  [
+    'a rewrite that still contradicts',
+    { ...said, rewriteOf: 'a' },
+    { verdict: 'contradict' },
+    'dropped',
+    'contradict',
+  ],
+  [
+    'a rewrite that is let in',
+    { ...said, rewriteOf: 'a' },
+    { includeRewritten: true },
+    'accepted',
+    'rewrite entails the stance',
+  ],
+])('%s', (_, opinion, facts, status, reason) => {
+  expect(decide(opinion, { ...fine, ...facts })).toEqual({ status, reason });
+});
+
+describe('whatever the facts', () => {
+  const opinion = fc.record({ quote: fc.constantFrom(null, 'words'), rewriteOf: fc.constantFrom(null, 'a') });
+  const maybe = fc.constantFrom(true, false, null);
+  const facts: fc.Arbitrary<Facts> = fc.record({
+    verdict: fc.constantFrom('entail', 'contradict', 'irrelevant', null),
+    hasStance: fc.boolean(),
+    representative: maybe,
+    selected: maybe,
+    includeRewritten: fc.boolean(),
+  });
+
+  test('what is accepted has words in the turn, agrees with the stance, stands for its cluster and was selected', () => {
+    fc.assert(
+      fc.property(opinion, facts, (one, found) => {
+        const { status, reason } = decide(one, found);
+        if (status === 'accepted') {
+          expect(one.quote).not.toBeNull();
+          expect(found.hasStance ? found.verdict : 'entail').toBe('entail');
+          expect([found.representative, found.selected]).toEqual([true, true]);
+        }
+        expect(reason === null).toBe(status === 'candidate');
+      }),
+    );
+  });
+
+  test('what is screened out is dropped for that reason, whatever comes after', () => {
+    fc.assert(
+      fc.property(opinion, facts, (one, found) => {
+        const before = screen(one, found);
+        if (before) expect(decide(one, found)).toEqual(before);
+        else
+          expect(['duplicate', 'quota is full', null]).toContain(
+            decide(one, found).status === 'dropped' ? decide(one, found).reason : null,
+          );
+      }),
+    );
+  });
+});

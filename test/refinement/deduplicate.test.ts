@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { deduplicate, type Candidate } from '../../src/refinement/deduplicate.ts';
+import { opinionOf, turkish } from './scenes.ts';
+
+const candidate = (id: string, text: string, more: Partial<Candidate> = {}): Candidate => ({
+  ...opinionOf(turkish, id, { text, quote: text, quoteStart: 0, quoteEnd: text.length }),
+  culture: 'turkish',
+  topicId: 'Q27',
+  ...more,
+});
+const settings = { threshold: 0.7 };
+
+/** The clusters as sorted ids, the representative first. */
+const clusters = (...candidates: Candidate[]): string[] =>
+  deduplicate(candidates, settings)
+    .map(({ representative, members }) =>
+      [
+        representative,
+        ...members
+          .map(({ opinionId }) => opinionId)
+          .filter((id) => id !== representative)
+          .sort(),
+      ].join(' '),
+    )
+    .sort();
+
+const long = 'My parents gave up a great deal for us, and I want both of them to be proud of what I do.';
+const near = 'My parents gave up a great deal for us, and I want both of them to be proud of what we do.';
+
+describe('one cluster', () => {
+  test('are equal words, whatever their marks and case', () => {
+    expect(clusters(candidate('a', 'Family first.'), candidate('b', '“FAMILY — first!”'))).toEqual(['a b']);
+  });
+
+  test('are words that differ little, with how much they are alike', () => {
+    const [found] = deduplicate([candidate('a', long), candidate('b', near)], settings);
+    expect(found?.members).toMatchObject([
+      { opinionId: 'a', similarity: 1, method: 'self' },
+      { opinionId: 'b', method: 'ngram' },
+    ]);
+    expect(found?.members[1]?.similarity).toBeGreaterThanOrEqual(0.7);
+    expect(found?.members[1]?.similarity).toBeLessThan(1);
+  });
+
+  test('are copies of a near-duplicate too', () => {
+    expect(clusters(candidate('a', long), candidate('b', near), candidate('c', near))).toEqual(['a b c']);
+  });
+
+  test.each([
+    [
+      'Chinese',
+      '父母为我们付出了很多，我希望他们为我所做的一切感到骄傲。',
+      '父母为我们付出了很多，我希望他们为我所做的一切感到自豪。',
+    ],
+    [
+      'Arabic',
+      'لقد ضحى والداي بالكثير من أجلنا وأريد أن يفخرا بما أفعله كل يوم',
+      'لقد ضحى والداي بالكثير من أجلنا وأريد أن يفخرا بما نفعله كل يوم',
+    ],
+    [
+      'Korean',
+      '부모님은 우리를 위해 많은 것을 포기하셨고 저는 부모님이 저를 자랑스러워하시기를 바랍니다',
+      '부모님은 우리를 위해 많은 것을 포기하셨고 저는 부모님이 우리를 자랑스러워하시기를 바랍니다',
+    ],
+  ])('are near-duplicates in %s', (_, one, other) => {
+    expect(deduplicate([candidate('a', one), candidate('b', other)], { threshold: 0.6 })).toHaveLength(1);
+  });
+});
+
+describe('two clusters', () => {
+  test('are different words', () => {
+    expect(clusters(candidate('a', long), candidate('b', 'Work comes first where I live.'))).toEqual([
+      'a',
+      'b',
+    ]);
+  });
+
+  test('are opposite sides, however close or even equal their words', () => {
+    expect(clusters(candidate('a', long), candidate('b', near, { polarity: 'disagree' }))).toEqual([
+      'a',
+      'b',
+    ]);
+    expect(clusters(candidate('a', long), candidate('b', long, { polarity: 'disagree' }))).toEqual([
+      'a',
+      'b',
+    ]);
+    expect(clusters(candidate('a', long), candidate('b', long, { polarity: 'middle' }))).toEqual(['a', 'b']);
+  });
+
+  test('are equal words in two cultures or on two topics', () => {
+    expect(clusters(candidate('a', long), candidate('b', long, { culture: 'korean' }))).toEqual(['a', 'b']);
+    expect(clusters(candidate('a', long), candidate('b', long, { topicId: 'Q28' }))).toEqual(['a', 'b']);
+    expect(clusters(candidate('a', long), candidate('b', near, { culture: 'korean' }))).toEqual(['a', 'b']);
+  });
+});
+
+describe('an opinion of unknown side', () => {
+  test('joins equal words of a known one', () => {
+    expect(clusters(candidate('a', long), candidate('b', long, { polarity: 'unknown' }))).toEqual(['a b']);
+  });
+
+  test('joins equal words of another of unknown side', () => {
+    const unknown = { polarity: 'unknown' } as const;
+    expect(clusters(candidate('a', long, unknown), candidate('b', long, unknown))).toEqual(['a b']);
+  });
+
+  test('joins no words that are only close, known or unknown', () => {
+    const unknown = { polarity: 'unknown' } as const;
+    expect(clusters(candidate('a', long), candidate('b', near, unknown))).toEqual(['a', 'b']);
+    expect(clusters(candidate('a', long, unknown), candidate('b', near, unknown))).toEqual(['a', 'b']);
+  });
+
+  test('does not bring two sides together', () => {
+    const found = clusters(
+      candidate('a', long),
+      candidate('b', long, { polarity: 'unknown' }),
+      candidate('c', long, { polarity: 'disagree' }),
+    );
+    expect(found).toHaveLength(2);
+    expect(found.filter((ids) => ids.includes('a') && ids.includes('c'))).toEqual([]);
+  });
+});
+
+describe('the representative', () => {
+  test('is the one that is all the speaker’s own words, not the longest', () => {
+    const loose = candidate('a', `${near} Really.`, { quote: 'My parents' });
+    expect(clusters(loose, candidate('b', long))).toEqual(['b a']);
+  });
+
+  test('is a rewrite only where there is nothing else', () => {
+    const rewrite = candidate('a', long, { rewriteOf: 'x' });
+    expect(clusters(rewrite, candidate('b', near, { quote: 'My parents' }))).toEqual(['b a']);
+    expect(clusters(rewrite)).toEqual(['a']);
+  });
+
+  test('of equals is the first by key, whatever the order of arrival', () => {
+    expect(clusters(candidate('b', long), candidate('a', near))).toEqual(['a b']);
+    expect(clusters(candidate('a', near), candidate('b', long))).toEqual(['a b']);
+  });
+});
+
+test('nothing gives nothing', () => {
+  expect(deduplicate([], settings)).toEqual([]);
+});
+
+describe('whatever the opinions', () => {
+  const texts = [long, near, 'Family first.', 'family first', 'Work comes first where I live.'];
+  const some = fc
+    .array(
+      fc.record({
+        text: fc.constantFrom(...texts),
+        polarity: fc.constantFrom(
+          'agree' as const,
+          'middle' as const,
+          'disagree' as const,
+          'unknown' as const,
+        ),
+        culture: fc.constantFrom('turkish', 'korean'),
+        verbatim: fc.boolean(),
+      }),
+      { maxLength: 14 },
+    )
+    .map((list) =>
+      list.map(({ verbatim, ...more }, at) =>
+        candidate(`o${at}`, more.text, { ...more, ...(verbatim ? {} : { quote: 'My' }) }),
+      ),
+    );
+
+  test('each is in one cluster, with its representative, of one culture and at most one known side', () => {
+    fc.assert(
+      fc.property(some, (list) => {
+        const byId = new Map(list.map((one) => [one.id, one]));
+        const found = deduplicate(list, settings);
+        const all = found.flatMap(({ members }) => members.map(({ opinionId }) => opinionId));
+        expect([...all].sort()).toEqual([...byId.keys()].sort());
+        for (const { representative, members } of found) {
+          expect(members.filter(({ method }) => method === 'self')).toEqual([
+            { opinionId: representative, method: 'self', similarity: 1 },
+          ]);
+          const within = members.map(({ opinionId }) => byId.get(opinionId) as Candidate);
+          expect(new Set(within.map(({ culture }) => culture)).size).toBe(1);
+          const sides = new Set(within.map(({ polarity }) => polarity).filter((side) => side !== 'unknown'));
+          expect(sides.size).toBeLessThanOrEqual(1);
+        }
+      }),
+    );
+  });
+
+  test('their order makes no difference', () => {
+    const shuffled = some.chain((list) =>
+      fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })),
+    );
+    fc.assert(
+      fc.property(shuffled, ([list, moved]) => {
+        expect(clusters(...moved)).toEqual(clusters(...list));
+      }),
+    );
+  });
+});

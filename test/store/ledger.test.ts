@@ -1,0 +1,218 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Call, CallStatus } from '../../src/models/ledger.ts';
+import type { Message } from '../../src/models/port.ts';
+import { ledgerOf, messagesOf, saveCalls } from '../../src/store/calls.ts';
+import { runFigures, spentIn } from '../../src/store/runs.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { bareRun, storedCalls, storedTries } from '../helpers/calls.ts';
+import { temporaryFolder } from '../helpers/run.ts';
+
+let store: Store;
+let made: number;
+beforeEach(async () => {
+  store = openStore(join(temporaryFolder(), 'test.db'));
+  made = 0;
+  await bareRun(store, 'run1');
+  await bareRun(store, 'run2');
+});
+afterEach(() => store.close());
+
+const hello: Message[] = [
+  { role: 'system', text: 'You are somebody.' },
+  { role: 'user', text: 'Hello?' },
+];
+
+function callOf(more: Partial<Call> & { maxTokens?: number; output?: number } = {}): Call {
+  const { maxTokens = 100, output = 20, ...rest } = more;
+  made += 1;
+  const usage = { input: 10, cachedInput: 4, output };
+  return {
+    id: `call${made}`,
+    key: 'k1',
+    provider: 'p',
+    model: 'm',
+    scripted: false,
+    status: 'ok',
+    messages: hello,
+    parameters: { temperature: 0, max_tokens: maxTokens, replicate: [0] },
+    reply: `reply ${made}`,
+    usage,
+    costUsd: 0.5,
+    ms: 7,
+    createdAt: made,
+    tries: [{ n: 1, status: 'ok', usage, costUsd: 0.5, ms: 7, error: null }],
+    ...rest,
+  };
+}
+
+const use = (callId: string, more: { reused?: boolean; subject?: string } = {}) => ({
+  ...{ callId, stage: 'dialogue', role: 'delegate', subject: 'd/0', reused: false },
+  ...more,
+});
+const save = (call: Call, runId = 'run1'): Promise<void> =>
+  store.write((trx) => saveCalls(trx, runId, [call], [use(call.id)]));
+const find = (maxTokens = 100, runId = 'run1', key = 'k1') => ledgerOf(store).find(key, maxTokens, runId);
+
+describe('finding', () => {
+  test('nothing', async () => expect(await find()).toEqual({ known: 0 }));
+
+  test('a good reply, for every run and every limit that it fits', async () => {
+    await save(callOf({ output: 20 }));
+    const stored = { callId: 'call1', status: 'ok', reply: 'reply 1', outputTokens: 20 };
+    for (const [limit, runId] of [
+      [20, 'run1'],
+      [100, 'run2'],
+      [5000, 'nobody'],
+    ] as const)
+      expect(await find(limit, runId)).toEqual({ stored, known: 1 });
+    expect(await find(19)).toEqual({ known: 1 });
+    expect(await find(100, 'run1', 'k2')).toEqual({ known: 0 });
+  });
+
+  test.each<CallStatus>(['truncated', 'refused', 'empty', 'malformed'])(
+    'a reply that is %s: for the run that paid it, not for others',
+    async (status) => {
+      await save(callOf({ status }));
+      expect((await find()).stored).toMatchObject({ callId: 'call1', status });
+      expect(await find(100, 'run2')).toEqual({ known: 1 });
+    },
+  );
+
+  test('a call that failed is asked again', async () => {
+    await save(callOf({ status: 'failed', reply: null }));
+    expect(await find()).toEqual({ known: 1 });
+  });
+
+  test('a good reply before an unusable one, and of those the newest', async () => {
+    await save(callOf({ status: 'empty' }));
+    await save(callOf({ status: 'refused' }));
+    expect((await find()).stored).toMatchObject({ callId: 'call2', status: 'refused' });
+    await save(callOf());
+    await save(callOf({ status: 'empty' }));
+    expect(await find()).toMatchObject({ stored: { callId: 'call3' }, known: 4 });
+  });
+
+  test('a reply that was cut off: for its limit and lower ones, however few tokens were counted', async () => {
+    await save(callOf({ status: 'truncated', maxTokens: 100, output: 97 }));
+    expect((await find(100)).stored?.status).toBe('truncated');
+    expect((await find(50)).stored?.status).toBe('truncated');
+    expect((await find(101)).stored).toBeUndefined();
+  });
+});
+
+describe('storing', () => {
+  test('a shorter good reply takes the place of a longer one, which stays on record', async () => {
+    await save(callOf({ output: 90 }));
+    await save(callOf({ output: 30, maxTokens: 50 }));
+    expect((await storedCalls(store)).map(({ id, status }) => [id, status])).toEqual([
+      ['call1', 'superseded'],
+      ['call2', 'ok'],
+    ]);
+    expect((await find(50)).stored?.callId).toBe('call2');
+    expect((await find(500)).stored?.callId).toBe('call2');
+  });
+
+  test('each message once, whoever sends it', async () => {
+    await save(callOf());
+    await save(callOf({ key: 'k2' }));
+    await save(
+      callOf({ key: 'k3', messages: [...hello, { role: 'assistant', text: 'Hi.' }, hello[1] as Message] }),
+    );
+    expect(await store.read.selectFrom('messages').select('text').orderBy('text').execute()).toEqual([
+      { text: 'Hello?' },
+      { text: 'Hi.' },
+      { text: 'You are somebody.' },
+    ]);
+    const [, , third] = await storedCalls(store);
+    expect(await messagesOf(store, third?.request ?? '')).toEqual([
+      ...hello,
+      { role: 'assistant', text: 'Hi.' },
+      hello[1],
+    ]);
+  });
+
+  test('the same words of another role are another message', async () => {
+    await save(
+      callOf({
+        messages: [
+          { role: 'system', text: 'x' },
+          { role: 'user', text: 'x' },
+        ],
+      }),
+    );
+    const [call] = await storedCalls(store);
+    expect((await messagesOf(store, call?.request ?? '')).map(({ role }) => role)).toEqual([
+      'system',
+      'user',
+    ]);
+  });
+
+  test('texts that no database holds are made ones that it does', async () => {
+    await save(callOf({ messages: [{ role: 'user', text: 'a\u0000b \ud800 c' }], reply: 'x\u0000\udc00y' }));
+    const [call] = await storedCalls(store);
+    expect(call?.reply).toBe('x\ufffd\ufffdy');
+    expect(await messagesOf(store, call?.request ?? '')).toEqual([
+      { role: 'user', text: 'a\ufffdb \ufffd c' },
+    ]);
+  });
+
+  test('its tries, and what they cost', async () => {
+    await save(
+      callOf({
+        tries: [
+          { n: 1, status: 'rate-limit', usage: null, costUsd: 0, ms: 3, error: 'HTTP 429' },
+          {
+            n: 2,
+            status: 'ok',
+            usage: { input: 10, cachedInput: 4, output: 20 },
+            costUsd: null,
+            ms: 4,
+            error: null,
+          },
+        ],
+      }),
+    );
+    expect(await storedTries(store)).toMatchObject([
+      { n: 1, status: 'rate-limit', input_tokens: null, cost_usd: 0, error: 'HTTP 429' },
+      { n: 2, status: 'ok', input_tokens: 10, cached_input_tokens: 4, output_tokens: 20, cost_usd: null },
+    ]);
+  });
+
+  test('the use of a call by a subject once', async () => {
+    const call = callOf();
+    await save(call);
+    await store.write((trx) => saveCalls(trx, 'run1', [], [use('call1', { reused: true })]));
+    await store.write((trx) => saveCalls(trx, 'run1', [], [use('call1', { reused: true, subject: 'd/1' })]));
+    await store.write((trx) => saveCalls(trx, 'run2', [], [use('call1', { reused: true })]));
+    const uses = await store.read.selectFrom('call_uses').select(['run_id', 'subject', 'reused']).execute();
+    expect(uses).toEqual([
+      { run_id: 'run1', subject: 'd/0', reused: 0 },
+      { run_id: 'run1', subject: 'd/1', reused: 1 },
+      { run_id: 'run2', subject: 'd/0', reused: 1 },
+    ]);
+  });
+});
+
+describe('what a run has paid', () => {
+  test('its own calls, not those that it found', async () => {
+    await save(callOf());
+    await save(callOf({ key: 'k2', status: 'empty' }));
+    await store.write((trx) => saveCalls(trx, 'run2', [], [use('call1', { reused: true })]));
+    expect(await spentIn(store, 'run1')).toBe(1);
+    expect(await runFigures(store, 'run1')).toMatchObject({
+      calls: { made: 2, reused: 0, retried: 0, failed: 0 },
+      tokens: { input: 20, cached_input: 8, output: 40 },
+      cost_usd: 1,
+    });
+    expect(await spentIn(store, 'run2')).toBe(0);
+    expect(await runFigures(store, 'run2')).toMatchObject({ calls: { made: 0, reused: 1 }, cost_usd: 0 });
+  });
+
+  test('one unknown price makes the sum unknown, but what is known is still counted for the budget', async () => {
+    await save(callOf());
+    await save(callOf({ key: 'k2', costUsd: null }));
+    expect((await runFigures(store, 'run1')).cost_usd).toBeNull();
+    expect(await spentIn(store, 'run1')).toBe(0.5);
+  });
+});
