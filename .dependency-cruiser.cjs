@@ -45,7 +45,10 @@ const forbidden = [
     comment: 'What src imports must be there where the package is installed.',
     severity: 'error',
     from: {},
-    to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only', 'npm-peer'] },
+    to: {
+      dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+      dependencyTypesNot: ['type-only', 'npm-peer'],
+    },
   },
   {
     name: 'folder-without-a-layer',

@@ -6,13 +6,13 @@ const scripts: Record<string, RegExp> = {
 };
 const letters = /\p{L}/gu;
 
-/** Frequent small words of our languages in Latin script, none of them a word of another of these. */
+/** Frequent small words of our languages in Latin script, without those that another of these has too. */
 const smallWords = new Map(
   Object.entries({
-    de: 'und der das ich nicht ist mein meine ein eine einen zu mit auf für sie wir aber auch du dem den sind',
+    de: 'und das ich nicht ist mein meine ein eine einen zu mit auf für sie wir aber auch dem sind',
     en: 'the and of that my are you with they this is have not but because it what your',
-    es: 'el los las y mi es una con pero muy del son lo tu está más',
-    pt: 'não uma os em meu minha seu sua você é mas muito são isso do da ou mais quem',
+    es: 'el los las y mi una con pero muy del son lo tu está más',
+    pt: 'não uma em meu minha seu sua você é mas muito são isso mais quem nós',
     tr: 've bir bu için çok değil ama ne gibi olarak daha kadar ile şey benim var',
   }).map(([language, words]) => [language, new Set(words.split(' '))]),
 );

@@ -2,7 +2,7 @@ import { uniform } from '../ids.ts';
 
 /**
  * The topics whose rows are for testing, the same for all cultures so that no question stands in both splits. At least
- * one from three topics on, none below, and never all: a test set of half of the topics would leave nothing to train on.
+ * one from three topics on, and never all; none below, where half of the topics would be missing from the training.
  */
 export function testTopics(topicIds: readonly string[], share: number): Set<string> {
   if (share === 0 || topicIds.length < 3) return new Set();

@@ -78,7 +78,7 @@ const opened = (spec: string, chat: ChatModel, baseUrl: string | null): OpenedMo
 async function openOpenAi(
   spec: string,
   name: string,
-  { baseUrl, apiKey }: ModelContext,
+  { baseUrl, apiKey, allowFetch }: ModelContext,
 ): Promise<OpenedModel> {
   const url = cleanBaseUrl(baseUrl ?? openAiBaseUrl);
   if (!baseUrl && !apiKey) {
@@ -86,6 +86,7 @@ async function openOpenAi(
       mend: 'Set it in the environment or in a .env file, set OPENAI_BASE_URL for a server of your own, or use --model local.',
     });
   }
+  if (allowFetch && name !== '') await checkReachable(url);
   const model = name !== '' ? name : baseUrl ? await onlyModel(url, apiKey) : 'gpt-4o-mini';
   const chat = await openAiModel({
     model,
@@ -94,6 +95,21 @@ async function openOpenAi(
     timeouts: defaultTimeouts,
   });
   return opened(`openai:${model}`, chat, url);
+}
+
+/** A server that nobody listens at is better named now than by a run that waits for it; what it answers does not matter. */
+async function checkReachable(baseUrl: string): Promise<void> {
+  try {
+    const { body } = await request(`${baseUrl}/models`, { headersTimeout: 10_000, bodyTimeout: 10_000 });
+    await body.dump();
+  } catch (cause) {
+    const { code, message } = cause as Error & { code?: string };
+    if (/TIMEOUT/.test(code ?? '')) return;
+    throw new UserError(`${baseUrl} can't be reached (${redact(message || code || String(cause))}).`, {
+      mend: 'Check the network, that the server runs, and the base URL (OPENAI_BASE_URL or --base-url).',
+      cause,
+    });
+  }
 }
 
 /** The single entry of an endpoint's `/models`. */

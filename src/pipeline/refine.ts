@@ -239,9 +239,15 @@ async function decideAll(
     includeRewritten: refinement.include_rewritten,
   });
 
-  const passed: (Candidate & { topicId: string })[] = [];
-  for await (const page of candidates(store.read, source))
-    passed.push(...page.filter((row) => !screen(row, screening(row))));
+  const passed: Candidate[] = [];
+  for await (const page of candidates(store.read, source)) {
+    for (const row of page) {
+      // Only what the next steps need: all candidates of a run are held at once.
+      const { id, key, text, quote, polarity, rewriteOf, culture, topicId } = row;
+      if (!screen(row, screening(row)))
+        passed.push({ id, key, text, quote, polarity, rewriteOf, culture, topicId });
+    }
+  }
   const deduplication = await open(
     'deduplicate',
     { threshold: refinement.threshold, include_rewritten: refinement.include_rewritten },

@@ -5,7 +5,7 @@ import { normalise } from './normalise.ts';
 import type { Opinion } from './types.ts';
 
 /** An opinion with the block that its duplicates can lie in. */
-export interface Candidate extends Opinion {
+export interface Candidate extends Pick<Opinion, 'id' | 'key' | 'text' | 'quote' | 'polarity' | 'rewriteOf'> {
   culture: string;
   topicId: string;
 }

@@ -52,7 +52,28 @@ export async function* acceptedOpinions(store: Store, runId: string): AsyncGener
         'p.country',
         's.code as stanceCode',
         'c.scale',
-        e.fn<number>('max', ['spoken.scripted', 'made.scripted']).as('scripted'),
+        e
+          .case()
+          .when(
+            e.or([
+              e('spoken.scripted', '=', 1),
+              e('made.scripted', '=', 1),
+              e.exists(
+                e
+                  .selectFrom('verdicts as v')
+                  .innerJoin('stage_runs as vr', 'vr.id', 'v.stage_run_id')
+                  .innerJoin('calls as judged', 'judged.id', 'v.call_id')
+                  .select('v.verdict')
+                  .whereRef('v.opinion_id', '=', 'o.id')
+                  .where('vr.current', '=', 1)
+                  .where('judged.scripted', '=', 1),
+              ),
+            ]),
+          )
+          .then(1)
+          .else(0)
+          .end()
+          .as('scripted'),
       ])
       .where('d.run_id', '=', runId)
       .where('o.status', '=', 'accepted')

@@ -52,27 +52,26 @@ describe.each(cultures.map((culture) => [culture.id, culture] as const))('%s', (
       for (const topic of topics) {
         const expected = shares(culture, topic);
         const personas = draw(culture, topic, { n, seed: n });
-        expect(personas === null, topic.id).toBe(expected === null);
+        expect(personas?.length, topic.id).toBe(expected ? n : undefined);
         if (!personas || !expected) continue;
-        expect(personas).toHaveLength(n);
         const held = tally(personas.map((persona) => codeOf(persona, topic)));
-        for (const [code, share] of expected) {
+        const wrong = [...expected].filter(([code, share]) => {
           const count = held.get(code) ?? 0;
-          const where = `${topic.id}: ${code} of share ${share}`;
-          expect(count, where).toBeGreaterThanOrEqual(Math.floor(n * share - 1e-9));
-          expect(count, where).toBeLessThanOrEqual(Math.ceil(n * share + 1e-9));
-        }
+          return count < Math.floor(n * share - 1e-9) || count > Math.ceil(n * share + 1e-9);
+        });
+        expect(wrong, topic.id).toEqual([]);
       }
     },
   );
 
   test('every persona holds an answer that somebody in its country gave, on the scale shown there', () => {
     for (const topic of topics) {
-      for (const persona of draw(culture, topic, { n: 20, seed: 7 }) ?? []) {
+      const invented = (draw(culture, topic, { n: 20, seed: 7 }) ?? []).filter((persona) => {
         const cell = survey.cells.get(cellKey(topic.id, persona.country));
         const at = cell?.scale.options.findIndex(({ code }) => code === codeOf(persona, topic)) ?? -1;
-        expect(cell?.counts[at], `${topic.id} ${persona.country}`).toBeGreaterThan(0);
-      }
+        return !((cell?.counts[at] ?? 0) > 0);
+      });
+      expect(invented, topic.id).toEqual([]);
     }
   });
 });
@@ -92,7 +91,7 @@ test('answers that nobody gave are never drawn', () => {
     const topic = survey.topics.get(topicId) as Topic;
     const arabic = cultureOf('arabic');
     const alone = { ...arabic, countries: arabic.countries.filter((one) => one.code === country) };
-    for (let seed = 0; seed < 300; seed += 1)
+    for (let seed = 0; seed < 200; seed += 1)
       for (const persona of draw(alone, topic, { n: 7, seed }) ?? [])
         expect(codeOf(persona, topic)).not.toBe(code);
   }
@@ -101,8 +100,6 @@ test('answers that nobody gave are never drawn', () => {
 describe('over 10,000 seeds the survey comes back', () => {
   const SEEDS = 10_000;
   test.each([
-    ['turkish', 'Q27', 1],
-    ['turkish', 'Q27', 4],
     ['arabic', 'Q28', 1],
     ['arabic', 'Q28', 4],
     ['spanish', 'Q33', 1],

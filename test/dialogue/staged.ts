@@ -5,15 +5,20 @@ import { prepare, type Prepared } from '../../src/pipeline/prepare.ts';
 import { buildDialogue } from '../../src/pipeline/stage.ts';
 import { scenarioFile, temporaryFolder } from '../helpers/run.ts';
 
-/** A scenario of these lines, prepared as for a run. */
-export function prepared(yaml: string, folder = temporaryFolder()): Prepared {
-  return prepare(scenarioFile(folder, yaml));
+const known = new Map<string, Prepared>();
+
+/** A scenario of these lines, prepared as for a run; once for each, unless it has a folder with files of its own. */
+export function prepared(yaml: string, folder?: string): Prepared {
+  const before = folder === undefined ? known.get(yaml) : undefined;
+  const made = before ?? prepare(scenarioFile(folder ?? temporaryFolder(), yaml));
+  if (folder === undefined) known.set(yaml, made);
+  return made;
 }
 
 /** The dialogues of a scenario, as a run would hold them. */
 export function staged(
   yaml: string,
-  { seed = 1, runId = 'run', folder = temporaryFolder() } = {},
+  { seed = 1, runId = 'run', folder }: { seed?: number; runId?: string; folder?: string } = {},
 ): Dialogue[] {
   const { props, plan } = prepared(yaml, folder);
   return [...planDialogues({ ...plan, runId, seed })].map(({ row, seats }) =>

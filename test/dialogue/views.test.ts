@@ -232,15 +232,14 @@ describe('in their own language', () => {
     '%s speakers are told nothing in English',
     (id, language) => {
       for (const protocol of ['self-guidance', 'in-cultural', 'free-chat', 'debate', 'direct']) {
-        for (const topic of ['Q28', 'Q33', 'Q158']) {
-          const yaml = `cultures: [${id}]\ntopics: [${topic}]\nlanguage: own\n${protocolLines[protocol]}`;
-          const dialogue = first(yaml);
+        const yaml = `cultures: [${id}]\ntopics: [Q28, Q33, Q158]\nlanguage: own\n${protocolLines[protocol]}`;
+        for (const dialogue of staged(yaml)) {
           expect(dialogue.language).toBe(language);
           for (const { request } of hold(dialogue).requests) {
             // The main contact's name stays as it is written at home.
             const names = dialogue.participants.map(({ persona }) => persona?.name as string);
             const own = names.reduce((text, name) => text.replaceAll(name, ''), textOf(request.messages));
-            for (const sentence of sentences) expect(own).not.toContain(sentence);
+            expect(sentences.filter((sentence) => own.includes(sentence))).toEqual([]);
             expect(own).not.toMatch(/\{\{|undefined|null/);
             if (['ar', 'bn', 'ko', 'zh'].includes(language))
               expect(own.replace(/SECRET/g, '')).not.toMatch(/\p{Script=Latin}/u);

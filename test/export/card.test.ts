@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { card } from '../../src/export/card.ts';
-import { notFor, personaNotice, surveyCitation, surveyNotice, type Manifest } from '../../src/export/manifest.ts';
+import {
+  notFor,
+  personaNotice,
+  surveyCitation,
+  surveyNotice,
+  type Manifest,
+} from '../../src/export/manifest.ts';
 
 const manifest = (more: Partial<Manifest> = {}): Manifest => ({
   ...{ format_version: 1, name: 'one', program: { name: 'culturepark', version: '1.2.3' }, made_at: 'now' },
@@ -14,7 +20,13 @@ const manifest = (more: Partial<Manifest> = {}): Manifest => ({
   ],
   cultures: [
     {
-      ...{ culture: 'german', countries: [{ code: 'DEU', weight: 1 }], weights_source: 'none', train: 3, test: 1 },
+      ...{
+        culture: 'german',
+        countries: [{ code: 'DEU', weight: 1 }],
+        weights_source: 'none',
+        train: 3,
+        test: 1,
+      },
       ...{ no_rows: null, funnel: { accepted: 4, duplicate: 2, ungrounded: 5 } },
     },
   ],

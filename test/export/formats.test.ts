@@ -44,7 +44,19 @@ describe('openai-chat', () => {
   test('whatever the texts hold, a row is one line of ASCII-safe breaks that parses back', () => {
     const nasty = fc.string({
       unit: fc.oneof(
-        fc.constantFrom('\u2028', '\u2029', '\u0085', '\n', '\r', '\t', '\u0000', '\u001b', '"', '\\', '</script>'),
+        fc.constantFrom(
+          '\u2028',
+          '\u2029',
+          '\u0085',
+          '\n',
+          '\r',
+          '\t',
+          '\u0000',
+          '\u001b',
+          '"',
+          '\\',
+          '</script>',
+        ),
         fc.constantFrom('\u202e', '\u200f', '\ufeff', '\ud800', '😀', '{{country}}', '$&', '|'),
         fc.string({ unit: 'grapheme', maxLength: 3 }),
       ),

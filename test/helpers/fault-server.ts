@@ -349,14 +349,17 @@ const one = (schema: JsonSchema, hash: string): unknown => pick(allowed(schema),
 
 /** An opinion a turn that may be harvested, its words copied from the transcript, or chosen where the schema lists them. */
 function opinionsOf(array: JsonSchema, transcript: string, hash: string): unknown[] {
-  const { turn, quote } = array.items?.properties ?? {};
+  const properties = array.items?.properties ?? {};
+  const { turn, quote } = properties;
   const described = (words: string): Record<string, unknown> => ({
-    quote: words,
-    opinion: words,
-    polarity: pick(['agree', 'disagree', 'middle', 'unknown'], hash, words),
-    class: pick(['belief', 'norm', 'custom'], hash, words),
+    ...(quote ? { quote: words } : {}),
+    ...(properties['opinion'] ? { opinion: words } : {}),
+    ...(properties['polarity'] ? { polarity: one(properties['polarity'], `${hash} ${words}`) } : {}),
+    ...(properties['class'] ? { class: one(properties['class'], `${hash} ${words} class`) } : {}),
   });
-  if (quote?.enum) return (quote.enum as string[]).slice(0, array.maxItems).map(described);
+  // Where quotes are chosen the schema lists them.
+  if (quote && (quote.enum || 'const' in quote))
+    return (allowed(quote) as string[]).slice(0, array.maxItems).map(described);
   const turns = new Set(turn ? allowed(turn) : []);
   return [...transcript.matchAll(/^\s*\[(\d+)\] [^:\n]+: (.*)$/gm)].flatMap(([, idx, text]) => {
     const words = /^.*?[.!?](?= |$)/.exec(text as string)?.[0] ?? (text as string);

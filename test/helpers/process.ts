@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { packageRoot } from '../../src/paths.ts';
@@ -57,8 +57,8 @@ export const script = (text: string): Spawned => node(['--input-type=module', '-
 /** A small disk of its own, with a filler that takes most of it; undefined where that needs rights that are missing. */
 export interface SmallDisk {
   path: string;
-  /** Takes so many kilobytes of it, or gives them back (0). */
-  fill(kilobytes: number): void;
+  /** Leaves so many kilobytes of it free; without a number, all that nothing else takes. */
+  leave(kilobytes?: number): void;
   dispose(): void;
 }
 
@@ -72,9 +72,11 @@ export function smallDisk(kilobytes: number): SmallDisk | undefined {
   const filler = join(path, 'filler');
   return {
     path,
-    fill(size) {
+    leave(kilobytesLeft) {
       rmSync(filler, { force: true });
-      if (size > 0) writeFileSync(filler, Buffer.alloc(size * 1024, 1));
+      if (kilobytesLeft === undefined) return;
+      const { bavail, bsize } = statfsSync(path);
+      writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - kilobytesLeft * 1024), 1));
     },
     dispose() {
       execFileSync('umount', ['-l', path]);
@@ -89,10 +91,3 @@ export const canMount = ((): boolean => {
   disk?.dispose();
   return disk !== undefined;
 })();
-
-/** An empty folder to work in. */
-export function folderIn(parent: string, name: string): string {
-  const path = join(parent, name);
-  mkdirSync(path, { recursive: true });
-  return path;
-}

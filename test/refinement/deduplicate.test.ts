@@ -159,7 +159,7 @@ describe('whatever the opinions', () => {
         culture: fc.constantFrom('turkish', 'korean'),
         verbatim: fc.boolean(),
       }),
-      { maxLength: 14 },
+      { maxLength: 10 },
     )
     .map((list) =>
       list.map(({ verbatim, ...more }, at) =>
@@ -184,6 +184,7 @@ describe('whatever the opinions', () => {
           expect(sides.size).toBeLessThanOrEqual(1);
         }
       }),
+      { numRuns: 50 },
     );
   });
 
@@ -195,6 +196,7 @@ describe('whatever the opinions', () => {
       fc.property(shuffled, ([list, moved]) => {
         expect(clusters(...moved)).toEqual(clusters(...list));
       }),
+      { numRuns: 50 },
     );
   });
 });

@@ -334,7 +334,7 @@ describe.skipIf(!canMount)(
     }
 
     test('is told, leaves nothing half written, and goes on once there is room', async () => {
-      disk.fill(1500);
+      disk.leave(2600);
       open();
       const { stored, error } = await untilFull();
       expect(error).toMatchObject({
@@ -349,7 +349,7 @@ describe.skipIf(!canMount)(
       ]);
       // A second time it is told again.
       await expect(store!.write((trx) => addTopic(trx, 'z'.repeat(900_000)))).rejects.toThrow('no room left');
-      disk.fill(0);
+      disk.leave();
       await store!.write((trx) => addTopic(trx, 'at last'));
       expect(await topics()).toHaveLength(2 * stored + 1);
       await store!.close();
@@ -358,7 +358,7 @@ describe.skipIf(!canMount)(
     });
 
     test('one in a group of writes fails all that do not fit, and those alone', async () => {
-      disk.fill(1500);
+      disk.leave(2600);
       open();
       const ended = await Promise.allSettled(
         Array.from({ length: 600 }, (_, at) =>
@@ -375,9 +375,9 @@ describe.skipIf(!canMount)(
     });
 
     test('a new database that does not fit is told, and the next attempt works', async () => {
-      disk.fill(4090);
+      disk.leave(8);
       expect(refused(file).message).toBe(`There is no room left for ${file}.`);
-      disk.fill(0);
+      disk.leave();
       open();
       await store!.write((trx) => addTopic(trx, 'T1'));
       expect(await topics()).toEqual(['T1']);
