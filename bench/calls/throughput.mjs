@@ -14,7 +14,9 @@ const cases = [
 ];
 
 async function server(latency) {
-  const child = spawn(process.execPath, [new URL('server.mjs', import.meta.url).pathname, String(latency)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [new URL('server.mjs', import.meta.url).pathname, String(latency)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const port = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(Number(data))));
   return { url: `http://127.0.0.1:${port}/v1`, stop: () => child.kill() };
 }
@@ -27,7 +29,12 @@ async function bare(url, calls, inFlight) {
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
       while (left-- > 0) {
-        const reply = await request(`${url}/chat/completions`, { method: 'POST', body, headers: { 'content-type': 'application/json' }, dispatcher });
+        const reply = await request(`${url}/chat/completions`, {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'application/json' },
+          dispatcher,
+        });
         await reply.body.json();
       }
     }),
@@ -40,7 +47,10 @@ async function bare(url, calls, inFlight) {
 async function pipeline(url, { inFlight, dialogues, turns }) {
   const folder = mkdtempSync(join(tmpdir(), 'culturepark-bench-'));
   const scenario = join(folder, 'bench.yaml');
-  writeFileSync(scenario, `cultures: [turkish]\ntopics: [Q27]\ndialogues_per_cell: ${dialogues}\nprotocol: free-chat\nturns: ${turns}\n`);
+  writeFileSync(
+    scenario,
+    `cultures: [turkish]\ntopics: [Q27]\ndialogues_per_cell: ${dialogues}\nprotocol: free-chat\nturns: ${turns}\n`,
+  );
   const store = openStore(join(folder, 'bench.db'));
   let started = 0;
   let ended = 0;
@@ -76,7 +86,12 @@ async function pipeline(url, { inFlight, dialogues, turns }) {
   clearInterval(timer);
   await store.close();
   rmSync(folder, { recursive: true, force: true });
-  return { seconds: (ended - started) / 1000, cpuMs: (used.user + used.system) / 1000, peak, made: result.calls.made };
+  return {
+    seconds: (ended - started) / 1000,
+    cpuMs: (used.user + used.system) / 1000,
+    peak,
+    made: result.calls.made,
+  };
 }
 
 for (const one of cases) {

@@ -25,7 +25,7 @@ const dialoguePromptsSchema = z.strictObject({
   length: z.string(),
   anchor: z.string(),
   anchor_without_stance: z.string(),
-  sides: words(['agree', 'middle', 'disagree']).optional(),
+  sides: words(['agree', 'middle', 'disagree', 'none']).optional(),
   warm_up: words(['ask', 'agree', 'middle', 'disagree']).optional(),
   moderator_name: text,
   heard: text,

@@ -47,7 +47,7 @@ function placesFor(dialogue: Dialogue, participant: Participant): Record<string,
     topic: words.statement,
     answer: stance ? answerInWords(dialogue, participant, stance) : '',
     clause: clause(words.statement),
-    side: stance ? (prompts.sides?.[polarityOf(stance.agreement)] ?? '') : '',
+    side: prompts.sides?.[stance ? polarityOf(stance.agreement) : 'none'] ?? '',
     sentences: limits.sentences,
     others,
     options: participant.scale

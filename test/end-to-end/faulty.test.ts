@@ -62,25 +62,41 @@ async function expectAllPaidOnRecord(): Promise<void> {
 }
 
 const faults: Partial<Record<Fault, number>> = {
-  ...{ '429-ms': 0.05, '503': 0.02, '500': 0.02, reset: 0.02, truncated: 0.03, refusal: 0.03, 'content-filter': 0.03 },
+  ...{
+    '429-ms': 0.05,
+    '503': 0.02,
+    '500': 0.02,
+    reset: 0.02,
+    truncated: 0.03,
+    refusal: 0.03,
+    'content-filter': 0.03,
+  },
   ...{ empty: 0.03, malformed: 0.03, 'wrong-object': 0.03, 'role-break': 0.02, echo: 0.01, 'no-usage': 0.02 },
 };
 
 describe('with a third of the replies faulty', () => {
-  test.each(['protocol: self-guidance', 'protocol: debate', 'protocol: free-chat\nrefinement: { quotes: choose }'])(
+  test.each([
+    'protocol: self-guidance',
+    'protocol: debate',
+    'protocol: free-chat\nrefinement: { quotes: choose }',
+  ])(
     '%s: every dialogue ends or says why, no bad reply is used, and all that is paid is on record',
     async (yaml) => {
       server.options.rates = faults;
       const result = await run(scenario(yaml));
       expect(Object.values(server.counts.faults).reduce((sum, n) => sum + n, 0)).toBeGreaterThan(15);
       expect(result).toMatchObject({ status: 'finished', dialogues: { planned: 9, failed: 0 } });
-      const dialogues = await store.read.selectFrom('dialogues').select(['status', 'end_reason', 'turn_count']).execute();
+      const dialogues = await store.read
+        .selectFrom('dialogues')
+        .select(['status', 'end_reason', 'turn_count'])
+        .execute();
       for (const { status, end_reason: reason } of dialogues) {
         expect(['finished', 'flagged']).toContain(status);
         expect(reason).toMatch(status === 'finished' ? /^all turns spoken$/ : /reply was|broke their role/);
       }
       expect(result.dialogues.finished).toBeGreaterThan(3);
-      for (const table of ['turns', 'opinions', 'verdicts'] as const) expect(await madeOf(table)).toEqual(['ok']);
+      for (const table of ['turns', 'opinions', 'verdicts'] as const)
+        expect(await madeOf(table)).toEqual(['ok']);
       if (yaml.includes('debate')) expect(await madeOf('readings')).toEqual(['ok']);
       // What a turn says is what its call replied, and a turn that broke its role is marked.
       const turns = await store.read
@@ -95,7 +111,8 @@ describe('with a third of the replies faulty', () => {
       await expectAllPaidOnRecord();
       // A stage that could not be done for a dialogue says so.
       const notes = await store.read.selectFrom('stage_dialogues').select('note').distinct().execute();
-      for (const { note } of notes) expect(note ?? 'nothing to do').toMatch(/^(nothing to do|the reply was \w+)$/);
+      for (const { note } of notes)
+        expect(note ?? 'nothing to do').toMatch(/^(nothing to do|the reply was \w+)$/);
       // Once more: nothing is asked.
       const asked = server.counts.requests;
       expect(await run(scenario(yaml))).toMatchObject({ left_alone: true });
@@ -115,14 +132,18 @@ describe('with a third of the replies faulty', () => {
       let calls = 0;
       result = await run(file, {
         stop: stop.signal,
-        watch: { say: () => undefined, call: ({ kind }) => void (kind === 'done' && (calls += 1) === 15 && stop.abort()) },
+        watch: {
+          say: () => undefined,
+          call: ({ kind }) => void (kind === 'done' && (calls += 1) === 15 && stop.abort()),
+        },
       });
       rounds += 1;
       await expectAllPaidOnRecord();
     } while (result.status !== 'finished' && rounds < 30);
     expect(rounds).toBeGreaterThan(3);
     expect(result.status).toBe('finished');
-    for (const table of ['turns', 'opinions', 'verdicts'] as const) expect(await madeOf(table)).toEqual(['ok']);
+    for (const table of ['turns', 'opinions', 'verdicts'] as const)
+      expect(await madeOf(table)).toEqual(['ok']);
   }, 30_000);
 });
 
@@ -155,7 +176,11 @@ describe('a run that the provider stops', () => {
       mend: expect.stringContaining('no credit left'),
     });
     delete server.options.choose;
-    expect(await run(file)).toMatchObject({ run_id: result.run_id, status: 'finished', calls: { failed: 0 } });
+    expect(await run(file)).toMatchObject({
+      run_id: result.run_id,
+      status: 'finished',
+      calls: { failed: 0 },
+    });
     await expectAllPaidOnRecord();
   });
 });

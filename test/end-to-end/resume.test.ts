@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -36,41 +36,51 @@ const expectWhole = async (store: Store): Promise<void> => {
 };
 
 describe('a run that was interrupted', () => {
-  test.each([1, 20, 45])('after %i turns: the same command goes on, and the rows are those of one that was not', async (n) => {
-    const folder = temporaryFolder();
-    const stop = new AbortController();
-    let turns = 0;
-    const first = await scriptedRun(folder, scenario, {
-      stop: stop.signal,
-      watch: {
-        say: () => undefined,
-        turn: () => {
-          turns += 1;
-          if (turns === n) stop.abort();
+  test.each([1, 20, 45])(
+    'after %i turns: the same command goes on, and the rows are those of one that was not',
+    async (n) => {
+      const folder = temporaryFolder();
+      const stop = new AbortController();
+      let turns = 0;
+      const first = await scriptedRun(folder, scenario, {
+        stop: stop.signal,
+        watch: {
+          say: () => undefined,
+          turn: () => {
+            turns += 1;
+            if (turns === n) stop.abort();
+          },
         },
-      },
-    });
-    opened.push(first.store);
-    expect(first.result).toMatchObject({
-      status: 'stopped',
-      stop_reason: 'interrupted',
-      exports: [],
-      mend: expect.stringContaining('same command'),
-    });
-    expect(first.result.dialogues.finished).toBeLessThan(9);
-    expect(existsSync(join(folder, 'exports'))).toBe(false);
-    const again = await scriptedRun(folder, scenario, { store: first.store });
-    expect(again.result).toMatchObject({ run_id: first.result.run_id, status: 'finished', left_alone: false });
-    expect(again.result.calls).toEqual(whole.result.calls);
-    await expectWhole(first.store);
-  });
+      });
+      opened.push(first.store);
+      expect(first.result).toMatchObject({
+        status: 'stopped',
+        stop_reason: 'interrupted',
+        exports: [],
+        mend: expect.stringContaining('same command'),
+      });
+      expect(first.result.dialogues.finished).toBeLessThan(9);
+      expect(existsSync(join(folder, 'exports'))).toBe(false);
+      const again = await scriptedRun(folder, scenario, { store: first.store });
+      expect(again.result).toMatchObject({
+        run_id: first.result.run_id,
+        status: 'finished',
+        left_alone: false,
+      });
+      expect(again.result.calls).toEqual(whole.result.calls);
+      await expectWhole(first.store);
+    },
+  );
 
   test.each(['extract', 'verify', 'rewrite'])('in the stage %s', async (at) => {
     const folder = temporaryFolder();
     const stop = new AbortController();
     const first = await scriptedRun(folder, scenario, {
       stop: stop.signal,
-      watch: { say: () => undefined, stage: (stage, done) => void (stage === at && done === 3 && stop.abort()) },
+      watch: {
+        say: () => undefined,
+        stage: (stage, done) => void (stage === at && done === 3 && stop.abort()),
+      },
     });
     opened.push(first.store);
     expect(first.result).toMatchObject({ status: 'stopped', stop_reason: 'interrupted' });
@@ -92,7 +102,10 @@ describe('a run that was interrupted', () => {
       ({ result } = await scriptedRun(folder, scenario, {
         store,
         stop: stop.signal,
-        watch: { say: () => undefined, call: ({ kind }) => void (kind === 'done' && (calls += 1) === 8 && stop.abort()) },
+        watch: {
+          say: () => undefined,
+          call: ({ kind }) => void (kind === 'done' && (calls += 1) === 8 && stop.abort()),
+        },
       }));
       rounds += 1;
     } while (result.status !== 'finished' && rounds < 100);
@@ -141,7 +154,9 @@ describe('a run that came to its budget', () => {
       calls: { made: 20 },
       exports: [],
     });
-    expect(stopped.err).toMatch(/20 of 20 calls are made[\s\S]*Raise --max-calls and run the same command again/);
+    expect(stopped.err).toMatch(
+      /20 of 20 calls are made[\s\S]*Raise --max-calls and run the same command again/,
+    );
     // With the same budget nothing more is asked.
     const again = await terminal(...flags(folder), '--max-calls', '20');
     expect([again.code, again.json<RunResult>().calls.made]).toEqual([3, 20]);
@@ -164,7 +179,18 @@ describe.skipIf(!isBuilt)(`in a process of its own${isBuilt ? '' : ' (skipped: n
   let server: FaultServer;
   afterEach(() => server.stop());
   const command = (folder: string): Parameters<typeof node> => [
-    [bin, 'run', scenario, '--model', 'openai:tiny-1', '--base-url', server.baseUrl, '--json', '--concurrency', '8'],
+    [
+      bin,
+      'run',
+      scenario,
+      '--model',
+      'openai:tiny-1',
+      '--base-url',
+      server.baseUrl,
+      '--json',
+      '--concurrency',
+      '8',
+    ],
     { cwd: folder },
   ];
   const calls = async (folder: string): Promise<number> => {
@@ -212,6 +238,51 @@ describe.skipIf(!isBuilt)(`in a process of its own${isBuilt ? '' : ' (skipped: n
     expect(await calls(folder)).toBe(server.counts.paid);
     const last = node(...command(folder));
     expect(await last.ended, last.written.err).toBe(0);
+    expect(await calls(folder)).toBe(server.counts.paid);
+  }, 30_000);
+
+  test('Ctrl-C twice: it ends at once, and what was paid before is not paid again', async () => {
+    server = await start({ latencyMs: 15 });
+    const folder = temporaryFolder();
+    const interrupted = node(...command(folder));
+    await untilPaid(10);
+    server.options.choose = () => 'hang';
+    while (server.counts.inFlight < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+    interrupted.child.kill('SIGINT');
+    await interrupted.says('Stopping: no new calls');
+    interrupted.child.kill('SIGINT');
+    expect(await interrupted.ended).toBe(130);
+    expect(await calls(folder)).toBe(server.counts.paid);
+    delete server.options.choose;
+    const last = node(...command(folder));
+    expect(await last.ended, last.written.err).toBe(0);
+    expect(await calls(folder)).toBe(server.counts.paid);
+  }, 30_000);
+
+  test('a budget in dollars is never passed, also not by continuing', async () => {
+    server = await start({ latencyMs: 2, rates: { 'wrong-object': 0.1, truncated: 0.1 } });
+    const folder = temporaryFolder();
+    writeFileSync(
+      join(folder, 'prices.yaml'),
+      `checked: 2026-11\nsource: test\nprices:\n  - { provider: '${new URL(server.baseUrl).origin}', model: tiny-1, input: 10, output: 20 }\n`,
+    );
+    const [args, options] = command(folder);
+    const capped = async (cap: number): Promise<{ code: number | null; cost: number }> => {
+      const { ended, written } = node([...args, '--max-cost', String(cap)], options);
+      const code = await ended;
+      const result = JSON.parse(written.out.trimEnd().split('\n').at(-1) as string) as RunResult;
+      return { code, cost: result.cost_usd as number };
+    };
+    const first = await capped(0.1);
+    expect(first).toMatchObject({ code: 3 });
+    expect(first.cost).toBeLessThanOrEqual(0.1);
+    expect(first.cost).toBeGreaterThan(0.05);
+    const paid = server.counts.paid;
+    const again = await capped(0.1);
+    expect(again).toMatchObject({ code: 3 });
+    expect(again.cost).toBeLessThanOrEqual(0.1);
+    expect(server.counts.paid - paid).toBeLessThanOrEqual(3);
+    expect(await capped(10)).toMatchObject({ code: 0 });
     expect(await calls(folder)).toBe(server.counts.paid);
   }, 30_000);
 
@@ -271,8 +342,8 @@ test('views a person queries agree with what the run reports', async () => {
   const { store, result } = whole;
   const costs = await sql<{ paid: number }>`SELECT sum(paid_calls) AS paid FROM v_costs`.execute(store.read);
   expect(costs.rows[0]?.paid).toBe(result.calls.made);
-  const funnel = await sql<{ n: number }>`SELECT sum(opinions) AS n FROM v_funnel WHERE status = 'accepted'`.execute(
-    store.read,
-  );
+  const funnel = await sql<{
+    n: number;
+  }>`SELECT sum(opinions) AS n FROM v_funnel WHERE status = 'accepted'`.execute(store.read);
   expect(funnel.rows[0]?.n).toBe(result.opinions.accepted);
 });

@@ -198,7 +198,7 @@ function completion(
   const good = format
     ? JSON.stringify(objectOf(format.name, format.schema, body, hash))
     : (options.text?.(body) ?? sentences(hash));
-  const said = format ? brokenObject(good, fault) : brokenText(good, fault, authorization);
+  const said = (format ? brokenObject : brokenText)(good, fault, authorization);
   // A limit that is too low cuts off as it does at a real provider: four characters are a token.
   const most = (body.max_tokens ?? Infinity) * 4;
   const cut = fault === 'truncated' ? said.slice(0, Math.ceil(said.length / 2)) : said.slice(0, most);
@@ -239,7 +239,8 @@ function brokenText(good: string, fault: Fault | undefined, authorization: strin
   return good;
 }
 
-function brokenObject(good: string, fault: Fault | undefined): string {
+function brokenObject(good: string, fault: Fault | undefined, authorization: string): string {
+  if (fault === 'echo') return good.replace(/"(opinion|reason|text)":"/g, `$&${authorization} `);
   if (fault === 'malformed') return `${good.slice(0, -1)}, oops`;
   if (fault === 'wrong-object') return '{"nothing": "of the kind"}';
   return good;

@@ -15,7 +15,11 @@ async function all(store: Store, table: string): Promise<Row[]> {
 }
 
 async function tableNames(store: Store): Promise<string[]> {
-  const { rows } = await sql<{ name: string }>`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search%' ORDER BY name`.execute(store.read);
+  const { rows } = await sql<{
+    name: string;
+  }>`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search%' ORDER BY name`.execute(
+    store.read,
+  );
   return [...rows.map(({ name }) => name), 'search_documents'];
 }
 
@@ -27,12 +31,15 @@ export async function contentOf(store: Store): Promise<Record<string, string[]>>
   const tables = new Map<string, Row[]>();
   for (const table of await tableNames(store)) tables.set(table, await all(store, table));
   const names = namesOf(tables);
-  const worded = (text: string): string => text.replace(/\b[a-z2-7]{16}\b|\b[2-9a-z]{12}\b/g, (id) => names.get(id) ?? id);
+  const worded = (text: string): string =>
+    text.replace(/\b[a-z2-7]{16}\b|\b[2-9a-z]{12}\b/g, (id) => names.get(id) ?? id);
   return Object.fromEntries(
     [...tables].map(([table, rows]) => [
       table,
       rows
-        .map((row) => Object.fromEntries(Object.entries(row).filter(([column]) => !circumstances.has(column))))
+        .map((row) =>
+          Object.fromEntries(Object.entries(row).filter(([column]) => !circumstances.has(column))),
+        )
         .map((row) => worded(JSON.stringify(row)))
         .sort(),
     ]),
@@ -46,7 +53,9 @@ function namesOf(tables: ReadonlyMap<string, Row[]>): Map<string, string> {
   for (const table of ['dialogues', 'personas', 'opinions'])
     for (const { id, key } of rows(table)) names.set(String(id), `${table}:${String(key)}`);
   const nth = new Map<unknown, number>();
-  for (const { id, key } of [...rows('calls')].sort((a, b) => Number(a['created_at']) - Number(b['created_at']))) {
+  for (const { id, key } of [...rows('calls')].sort(
+    (a, b) => Number(a['created_at']) - Number(b['created_at']),
+  )) {
     nth.set(key, (nth.get(key) ?? 0) + 1);
     names.set(String(id), `call:${String(key)}#${nth.get(key)}`);
   }
