@@ -29,7 +29,7 @@ turns: 6
 #: language: english
 # Sentences a turn, and output tokens a call.
 #: sentences: 3
-# `brief` takes short prompts that small models can follow (English only).
+# "brief" takes short prompts that small models can follow (English only).
 #: prompts: standard
 #: max_tokens: { turn: 400, extract: 4000, verify: 2000, rewrite: 2000 }
 #: temperature: 0.7
@@ -58,7 +58,7 @@ refinement:
   # Rewrite opinions that contradict the persona's answer, and let verified rewrites into the samples.
   rewrite: true
   include_rewritten: false
-  # `copy`: the extractor copies the words of a quote; `choose`: it chooses a sentence (for small models).
+  # Quotes are copied by the extractor (copy), or chosen among the sentences of the talk (choose: for small models).
   quotes: copy
   # At most so many samples a culture, spread over its topics.
   # per_culture: 500

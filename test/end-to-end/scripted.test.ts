@@ -196,8 +196,8 @@ describe('every protocol and pairing to the export', () => {
       .distinct()
       .orderBy('moment')
       .execute();
-    const private_ = yaml.includes('debate') ? ['private-after', 'private-before'] : [];
-    expect(readings.map(({ moment }) => moment)).toEqual(private_);
+    const moments = yaml.includes('debate') ? ['private-after', 'private-before'] : [];
+    expect(readings.map(({ moment }) => moment)).toEqual(moments);
     const languages = new Set(
       (await store.read.selectFrom('samples').select('language').execute()).map((row) => row.language),
     );
