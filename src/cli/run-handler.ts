@@ -45,7 +45,11 @@ export async function runFromFlags(flags: Flags): Promise<number> {
       model: environment,
       stop: signals.stop,
       abort: signals.abort,
-      watch: { ...reporter, started: (run) => introduce(run, reporter, flags) },
+      watch: {
+        ...reporter,
+        approve: (run) => approve(run, flags),
+        started: (run) => introduce(run, reporter, flags),
+      },
     };
     const result =
       flags.kind === 'resume'
@@ -111,10 +115,27 @@ function watchSignals(reporter: Reporter): {
 
 type Started = Parameters<NonNullable<RunSetting['watch']['started']>>[0];
 
+type Approved = Pick<Started, 'prepared' | 'byRole'>;
+
+/** Refuses, before anything is stored, a language that the model does not speak and a cap that can't hold. */
+function approve(run: Approved, flags: Flags): void {
+  if (flags.kind === 'run' && !flags.force) checkLanguages(run);
+  const unpriced = unpricedIn(run.byRole);
+  if (flags.maxCost === undefined || unpriced === '') return;
+  throw new UserError(`--max-cost can't hold: the price of ${unpriced} is unknown.`, {
+    mend: 'Give its price in a prices.yaml here (see docs/guide.md), or cap the calls with --max-calls.',
+  });
+}
+
+/** The models whose price is unknown, in words. */
+function unpricedIn(byRole: Started['byRole']): string {
+  const models = [...new Set(byRole.values())].filter((model) => priceOf(model) === null);
+  return models.map(({ model, provider }) => `${model} at ${provider}`).join(', ');
+}
+
 /** Says what begins: run, provider, model, estimate, and what the model is worth. */
 function introduce(run: Started, reporter: Reporter, flags: Flags): void {
   const { prepared, byRole, models } = run;
-  if (flags.kind === 'run' && !flags.force) checkLanguages(run);
   const names = [
     ...new Set(
       Object.values(models).map(
@@ -130,23 +151,18 @@ function introduce(run: Started, reporter: Reporter, flags: Flags): void {
     `Estimate: ${estimateLine(estimate(prepared, (role) => byRole.get(role) as never, prepared.props.seed))}`,
   );
   const maxCost = flags.maxCost ?? scenario.max_cost;
-  const unpriced = [...new Set(byRole.values())].filter((model) => priceOf(model) === null);
-  if (maxCost !== undefined && unpriced.length > 0) {
-    const which = unpriced.map(({ model, provider }) => `${model} at ${provider}`).join(', ');
-    if (flags.maxCost !== undefined) {
-      throw new UserError(`--max-cost can't hold: the price of ${which} is unknown.`, {
-        mend: 'Give its price in a prices.yaml here (see docs/guide.md), or cap the calls with --max-calls.',
-      });
-    }
+  const unpriced = unpricedIn(byRole);
+  if (maxCost !== undefined && unpriced !== '') {
+    const holds = scenario.max_calls ? `, its max_calls of ${scenario.max_calls} does` : '';
     reporter.say(
-      `The price of ${which} is unknown: the scenario's max_cost of $${maxCost} can't hold${scenario.max_calls ? `, its max_calls of ${scenario.max_calls} does` : ''}.`,
+      `The price of ${unpriced} is unknown: the scenario's max_cost of $${maxCost} can't hold${holds}.`,
     );
   }
   for (const line of worth(run)) reporter.say(line);
 }
 
 /** A model that is known to speak some languages only is refused others, unless --force says that it is meant. */
-function checkLanguages({ prepared, byRole }: Started): void {
+function checkLanguages({ prepared, byRole }: Approved): void {
   const spoken =
     prepared.props.scenario.language === 'own'
       ? prepared.config.cultures.map(({ language }) => language)

@@ -44,6 +44,8 @@ import { isStop, simulate } from './simulate.ts';
 export interface RunWatch {
   say(line: string): void;
   fetching?(done: number, total: number | null): void;
+  /** Before anything is stored: may throw to say that the run should not be. */
+  approve?(run: { prepared: Prepared; byRole: ReadonlyMap<ChatRole, ChatModel> }): void;
   started?(run: {
     id: string;
     continued: boolean;
@@ -118,6 +120,7 @@ export async function runScenario(setting: RunSetting, asked: NewRun): Promise<R
     const known = asked.fresh ? undefined : await findRun(setting.store, fingerprint);
     if (known && known.status === 'finished' && !setting.retryFailed)
       return await leftAlone(setting.store, known);
+    setting.watch.approve?.({ prepared, byRole: opened.byRole });
     const run =
       known ?? (await newRun(setting.store, prepared, opened, fingerprint, seedOf(asked, scenario.seed)));
     // A continued run keeps the prompts that it began with; equal by the fingerprint.
@@ -138,6 +141,7 @@ export async function resumeRun(setting: RunSetting, id: string | undefined): Pr
   const prepared = await storedRun(setting.store, run, []);
   const opened = await storedModels(setting, run);
   try {
+    setting.watch.approve?.({ prepared, byRole: opened.byRole });
     return await execute(setting, prepared, opened, run, true);
   } finally {
     await closeModels(opened);
