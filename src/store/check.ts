@@ -1,5 +1,5 @@
-import BetterSqlite3 from 'better-sqlite3';
 import { checkVersion, migrations } from './migrate.ts';
+import { openSqlite, type Sqlite } from './sqlite.ts';
 
 /** What a database file says of itself. */
 export interface DatabaseCheck {
@@ -18,11 +18,11 @@ export interface DatabaseCheck {
 export function checkDatabase(path: string, depth: 'quick_check' | 'integrity_check'): DatabaseCheck {
   const newest = migrations().at(-1)?.version ?? 0;
   let version: number | null = null;
-  let db: BetterSqlite3.Database | undefined;
+  let db: Sqlite | undefined;
   try {
-    db = new BetterSqlite3(path, { readonly: true, fileMustExist: true, timeout: 2000 });
+    db = openSqlite(path, { readonly: true, fileMustExist: true, timeout: 2000 });
     version = checkVersion(db, path);
-    const lines = (db.pragma(`${depth}(5)`) as Record<string, string>[]).flatMap((row) => Object.values(row));
+    const lines = db.prepare(`PRAGMA ${depth}(5)`).pluck().all() as string[];
     return { version, newest, faults: lines.filter((line) => line !== 'ok') };
   } catch (error) {
     return { version, newest, faults: [(error as Error).message] };
@@ -33,7 +33,7 @@ export function checkDatabase(path: string, depth: 'quick_check' | 'integrity_ch
 
 /** The version of the SQLite that better-sqlite3 brings; throws where its binary does not fit this Node. */
 export function sqliteVersion(): string {
-  const db = new BetterSqlite3(':memory:');
+  const db = openSqlite(':memory:', {});
   try {
     return db.prepare('SELECT sqlite_version()').pluck().get() as string;
   } finally {

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import BetterSqlite3 from 'better-sqlite3';
 import { UserError } from '../errors.ts';
+import { openSqlite } from './sqlite.ts';
 import type { Store } from './store.ts';
 
 /** Who holds a run, for the message. */
@@ -18,7 +18,7 @@ interface Holder {
  */
 export async function holdRun(store: Store, runId: string): Promise<(done: boolean) => void> {
   const file = `${store.path}.${runId}.lock`;
-  const lock = new BetterSqlite3(file, { timeout: 0 });
+  const lock = openSqlite(file, { timeout: 0 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (cause) {

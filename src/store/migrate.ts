@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type BetterSqlite3 from 'better-sqlite3';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
+import { pragmaValue, type Sqlite } from './sqlite.ts';
 
 /** "CPrk", stored in the file's header: tells our databases from others. */
 const APPLICATION_ID = 0x4350726b;
@@ -18,9 +18,9 @@ export function migrations(): { version: number; file: string }[] {
 }
 
 /** Refuses a file that is another program's or a newer one's; returns its version (0: empty). */
-export function checkVersion(db: BetterSqlite3.Database, path: string): number {
-  const version = db.pragma('user_version', { simple: true }) as number;
-  const owner = db.pragma('application_id', { simple: true }) as number;
+export function checkVersion(db: Sqlite, path: string): number {
+  const version = pragmaValue(db, 'user_version') as number;
+  const owner = pragmaValue(db, 'application_id') as number;
   const tables = db.prepare('SELECT count(*) FROM sqlite_master').pluck().get() as number;
   if (owner !== APPLICATION_ID && (tables > 0 || version > 0)) {
     throw new UserError(`${path} is a database of another program.`, {
@@ -38,7 +38,7 @@ export function checkVersion(db: BetterSqlite3.Database, path: string): number {
 }
 
 /** Brings a database to the newest schema, with a copy beside it before each step that changes an existing one. */
-export function migrate(db: BetterSqlite3.Database, path: string): void {
+export function migrate(db: Sqlite, path: string): void {
   const isNew = checkVersion(db, path) === 0;
   for (const { version, file } of migrations()) {
     if (checkVersion(db, path) >= version) continue;
@@ -48,8 +48,8 @@ export function migrate(db: BetterSqlite3.Database, path: string): void {
       // Another process may have been quicker.
       if (checkVersion(db, path) >= version) return;
       db.exec(readFileSync(file, 'utf8'));
-      db.pragma(`application_id = ${APPLICATION_ID}`);
-      db.pragma(`user_version = ${version}`);
+      db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+      db.exec(`PRAGMA user_version = ${version}`);
     }).immediate();
   }
 }

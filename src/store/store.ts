@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
-import BetterSqlite3 from 'better-sqlite3';
+import type BetterSqlite3 from 'better-sqlite3';
 import { Kysely, sql, SqliteDialect } from 'kysely';
 import { UserError } from '../errors.ts';
 import { checkVersion, migrate } from './migrate.ts';
 import type { Database } from './schema.ts';
+import { openSqlite, type Sqlite } from './sqlite.ts';
 
 /** A connection that reads. */
 export type Reader = Kysely<Database>;
@@ -34,9 +35,9 @@ export interface StoreOptions {
 /** Opens a database, makes or migrates it; every fault of the file is a UserError that says how to mend it. */
 export function openStore(path: string, options: StoreOptions = {}): Store {
   const file = resolve(path);
-  const opened: BetterSqlite3.Database[] = [];
-  const open = (readonly: boolean): BetterSqlite3.Database => {
-    const db = new BetterSqlite3(file, { readonly, timeout: 250 });
+  const opened: Sqlite[] = [];
+  const open = (readonly: boolean): Sqlite => {
+    const db = openSqlite(file, { readonly, timeout: 250 });
     opened.push(db);
     return db;
   };
@@ -68,18 +69,18 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   }
 }
 
-function setUp(writer: BetterSqlite3.Database): void {
-  writer.pragma('journal_mode = WAL');
-  writer.pragma('synchronous = NORMAL');
+function setUp(writer: Sqlite): void {
+  writer.exec('PRAGMA journal_mode = WAL');
+  writer.exec('PRAGMA synchronous = NORMAL');
   // Checkpoints of 16 MB cost fewer syncs.
-  writer.pragma('wal_autocheckpoint = 4000');
-  writer.pragma('journal_size_limit = 67108864');
+  writer.exec('PRAGMA wal_autocheckpoint = 4000');
+  writer.exec('PRAGMA journal_size_limit = 67108864');
   tune(writer);
 }
 
-function tune(db: BetterSqlite3.Database): void {
-  db.pragma('foreign_keys = ON');
-  db.pragma('cache_size = -16384');
+function tune(db: Sqlite): void {
+  db.exec('PRAGMA foreign_keys = ON');
+  db.exec('PRAGMA cache_size = -16384');
 }
 
 let breathedAt = 0;
@@ -102,13 +103,12 @@ interface Job {
 }
 
 /** Kysely over a handle that prepares each statement once. */
-function kyselyOn(handle: BetterSqlite3.Database): Kysely<Database> {
+function kyselyOn(handle: Sqlite): Kysely<Database> {
   const prepared = new Map<string, BetterSqlite3.Statement>();
   const prepare = (text: string): BetterSqlite3.Statement => {
     let statement = prepared.get(text);
     if (!statement) {
       statement = handle.prepare(text);
-      if (prepared.size > 500) prepared.clear();
       prepared.set(text, statement);
     }
     return statement;
@@ -118,12 +118,7 @@ function kyselyOn(handle: BetterSqlite3.Database): Kysely<Database> {
   });
 }
 
-function storeOf(
-  path: string,
-  writer: BetterSqlite3.Database | null,
-  reader: BetterSqlite3.Database,
-  busyMs: number,
-): Store {
+function storeOf(path: string, writer: Sqlite | null, reader: Sqlite, busyMs: number): Store {
   const read = kyselyOn(reader);
   const write = writer && kyselyOn(writer);
   const queue: Job[] = [];
@@ -183,7 +178,7 @@ function storeOf(
       if (existsSync(copy)) throw new UserError(`${copy} exists already.`, { mend: 'Name a new file.' });
       mkdirSync(dirname(copy), { recursive: true });
       try {
-        await reader.backup(copy);
+        reader.prepare('VACUUM INTO ?').run(copy);
       } catch (error) {
         throw explained(error, copy);
       }

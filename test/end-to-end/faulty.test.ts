@@ -63,10 +63,10 @@ async function expectAllPaidOnRecord(): Promise<void> {
 
 const faults: Partial<Record<Fault, number>> = {
   ...{
-    '429-ms': 0.05,
-    '503': 0.02,
-    '500': 0.02,
-    reset: 0.02,
+    '429-ms': 0.08,
+    '503': 0.01,
+    '500': 0.01,
+    reset: 0.01,
     truncated: 0.03,
     refusal: 0.03,
     'content-filter': 0.03,

@@ -209,12 +209,10 @@ describe.skipIf(!isBuilt)(`in a process of its own${isBuilt ? '' : ' (skipped: n
   test('killed: the same command goes on, and what was paid twice is at most what was in flight', async () => {
     server = await start({ latencyMs: 15 });
     const folder = temporaryFolder();
-    for (const paid of [10, 35]) {
-      const killed = node(...command(folder));
-      await untilPaid(paid);
-      killed.child.kill('SIGKILL');
-      expect(await killed.ended).toBeNull();
-    }
+    const killed = node(...command(folder));
+    await untilPaid(25);
+    killed.child.kill('SIGKILL');
+    expect(await killed.ended).toBeNull();
     const last = node(...command(folder));
     expect(await last.ended, last.written.err).toBe(0);
     const result = JSON.parse(last.written.out.trimEnd().split('\n').at(-1) as string) as RunResult;
@@ -222,37 +220,27 @@ describe.skipIf(!isBuilt)(`in a process of its own${isBuilt ? '' : ' (skipped: n
     const stored = await calls(folder);
     expect(result.calls).toMatchObject({ made: stored, retried: 0, failed: 0 });
     expect(server.counts.paid - stored).toBeGreaterThanOrEqual(0);
-    expect(server.counts.paid - stored).toBeLessThanOrEqual(2 * 8);
+    expect(server.counts.paid - stored).toBeLessThanOrEqual(8);
     expect(checkDatabase(join(folder, 'db', 'culturepark.db'), 'integrity_check').faults).toEqual([]);
     expect(readdirSync(join(folder, 'db')).filter((name) => name.endsWith('.lock'))).toEqual([]);
   }, 30_000);
 
-  test('Ctrl-C: calls in flight are finished and stored, code 130, and nothing is paid twice', async () => {
+  test('Ctrl-C: calls in flight are finished and stored; twice: it ends at once; nothing is paid twice', async () => {
     server = await start({ latencyMs: 15 });
     const folder = temporaryFolder();
-    const interrupted = node(...command(folder));
+    const once = node(...command(folder));
     await untilPaid(10);
-    interrupted.child.kill('SIGINT');
-    expect(await interrupted.ended).toBe(130);
-    expect(interrupted.written.err).toContain('Stopping: no new calls');
+    once.child.kill('SIGINT');
+    expect(await once.ended).toBe(130);
+    expect(once.written.err).toContain('Stopping: no new calls');
     expect(await calls(folder)).toBe(server.counts.paid);
-    const last = node(...command(folder));
-    expect(await last.ended, last.written.err).toBe(0);
-    expect(await calls(folder)).toBe(server.counts.paid);
-  }, 30_000);
-
-  test('Ctrl-C twice: it ends at once, and what was paid before is not paid again', async () => {
-    server = await start({ latencyMs: 15 });
-    const folder = temporaryFolder();
-    const interrupted = node(...command(folder));
-    await untilPaid(10);
     server.options.choose = () => 'hang';
+    const twice = node(...command(folder));
     while (server.counts.inFlight < 4) await new Promise((resolve) => setTimeout(resolve, 5));
-    interrupted.child.kill('SIGINT');
-    await interrupted.says('Stopping: no new calls');
-    interrupted.child.kill('SIGINT');
-    expect(await interrupted.ended).toBe(130);
-    expect(await calls(folder)).toBe(server.counts.paid);
+    twice.child.kill('SIGINT');
+    await twice.says('Stopping: no new calls');
+    twice.child.kill('SIGINT');
+    expect(await twice.ended).toBe(130);
     delete server.options.choose;
     const last = node(...command(folder));
     expect(await last.ended, last.written.err).toBe(0);
@@ -282,7 +270,6 @@ describe.skipIf(!isBuilt)(`in a process of its own${isBuilt ? '' : ' (skipped: n
     expect(again).toMatchObject({ code: 3 });
     expect(again.cost).toBeLessThanOrEqual(0.1);
     expect(server.counts.paid - paid).toBeLessThanOrEqual(3);
-    expect(await capped(10)).toMatchObject({ code: 0 });
     expect(await calls(folder)).toBe(server.counts.paid);
   }, 30_000);
 

@@ -121,6 +121,16 @@ describe('in a run', () => {
     },
   );
 
+  test('a 429 between failures says that the provider is there: they are no row', async () => {
+    server.options.choose = ({ n }) => (n % 8 === 0 ? '429-ms' : n < 24 ? '500' : undefined);
+    const { ask, said } = await calling({
+      model: await modelAt(server.baseUrl),
+      retry: { ...quick, tries: 30 },
+    });
+    expect((await ask('Why?')).status).toBe('ok');
+    expect([server.counts.requests, said]).toEqual([25, []]);
+  });
+
   test('a final fault in answer to a try stops all, with one message', async () => {
     let n = 0;
     server.options.choose = () => ((n += 1) <= 12 ? '503' : '401');
