@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type BetterSqlite3 from 'better-sqlite3';
@@ -180,7 +180,8 @@ function storeOf(path: string, writer: Sqlite | null, reader: Sqlite, busyMs: nu
       try {
         reader.prepare('VACUUM INTO ?').run(copy);
       } catch (error) {
-        throw explained(error, copy);
+        rmSync(copy, { force: true });
+        throw explained(error, /CORRUPT|NOTADB/.test(codeOf(error)) ? path : copy);
       }
     },
     async close() {

@@ -81,7 +81,7 @@ test('a copy of a damaged database does not stay', async () => {
   const file = join(folder, 'copy.db');
   const { code, err } = await terminal('db', 'backup', file, '--db', db);
   expect(code).toBe(1);
-  expect(err).toContain('not sound');
+  expect(err).toContain(`${db} is damaged`);
   expect(existsSync(file)).toBe(false);
 });
 
