@@ -278,7 +278,7 @@ describe.skipIf(!isBuilt)(`in a process of its own${isBuilt ? '' : ' (skipped: n
     const folder = temporaryFolder();
     const first = node(...command(folder));
     await untilPaid(4);
-    server.options.latencyMs = 1000;
+    server.options.latencyMs = 600;
     const second = node(...command(folder));
     expect(await second.ended).toBe(1);
     expect(second.written.err).toContain(`is under way already: process ${first.child.pid} on `);
