@@ -46,6 +46,9 @@ interface Open {
 
 /** Opens OUT/NAME for writing: files go into a hidden folder beside it, which takes its name at the end. */
 export function openExportFolder(out: string, name: string): ExportFolder {
+  if (Buffer.byteLength(name) > 200) {
+    throw new UserError('The name of the folder of exports is too long.', { mend: 'Give a shorter --name.' });
+  }
   const root = resolve(out);
   const target = join(root, name);
   if (!/^[^.\\/\0][^\\/\0]*$/.test(name)) {

@@ -33,7 +33,7 @@ export function checkDatabase(path: string, depth: 'quick_check' | 'integrity_ch
 
 /** The version of the SQLite that better-sqlite3 brings; throws where its binary does not fit this Node. */
 export function sqliteVersion(): string {
-  const db = openSqlite(':memory:', {});
+  const db = openSqlite(':memory:');
   try {
     return db.prepare('SELECT sqlite_version()').pluck().get() as string;
   } finally {

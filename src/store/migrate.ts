@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
-import { pragmaValue, type Sqlite } from './sqlite.ts';
+import type { Sqlite } from './sqlite.ts';
 
 /** "CPrk", stored in the file's header: tells our databases from others. */
 const APPLICATION_ID = 0x4350726b;
@@ -19,8 +19,8 @@ export function migrations(): { version: number; file: string }[] {
 
 /** Refuses a file that is another program's or a newer one's; returns its version (0: empty). */
 export function checkVersion(db: Sqlite, path: string): number {
-  const version = pragmaValue(db, 'user_version') as number;
-  const owner = pragmaValue(db, 'application_id') as number;
+  const version = db.pragma('user_version', { simple: true }) as number;
+  const owner = db.pragma('application_id', { simple: true }) as number;
   const tables = db.prepare('SELECT count(*) FROM sqlite_master').pluck().get() as number;
   if (owner !== APPLICATION_ID && (tables > 0 || version > 0)) {
     throw new UserError(`${path} is a database of another program.`, {
@@ -48,8 +48,8 @@ export function migrate(db: Sqlite, path: string): void {
       // Another process may have been quicker.
       if (checkVersion(db, path) >= version) return;
       db.exec(readFileSync(file, 'utf8'));
-      db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-      db.exec(`PRAGMA user_version = ${version}`);
+      db.pragma(`application_id = ${APPLICATION_ID}`);
+      db.pragma(`user_version = ${version}`);
     }).immediate();
   }
 }

@@ -70,17 +70,17 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
 }
 
 function setUp(writer: Sqlite): void {
-  writer.exec('PRAGMA journal_mode = WAL');
-  writer.exec('PRAGMA synchronous = NORMAL');
+  writer.pragma('journal_mode = WAL');
+  writer.pragma('synchronous = NORMAL');
   // Checkpoints of 16 MB cost fewer syncs.
-  writer.exec('PRAGMA wal_autocheckpoint = 4000');
-  writer.exec('PRAGMA journal_size_limit = 67108864');
+  writer.pragma('wal_autocheckpoint = 4000');
+  writer.pragma('journal_size_limit = 67108864');
   tune(writer);
 }
 
 function tune(db: Sqlite): void {
-  db.exec('PRAGMA foreign_keys = ON');
-  db.exec('PRAGMA cache_size = -16384');
+  db.pragma('foreign_keys = ON');
+  db.pragma('cache_size = -16384');
 }
 
 let breathedAt = 0;

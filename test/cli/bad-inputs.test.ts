@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadSurvey } from '../../src/survey/load.ts';
 import { openStore } from '../../src/store/store.ts';
@@ -126,7 +126,7 @@ describe('a database', () => {
 
   test('that is newer is left as it is', async () => {
     await openStore(db).close();
-    new BetterSqlite3(db).exec('PRAGMA user_version = 99').close();
+    openSqlite(db).exec('PRAGMA user_version = 99').close();
     const before = readFileSync(db);
     const ended = await scripted(good());
     expect(ended.code).toBe(1);

@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import { expect, test } from 'vitest';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { temporaryFolder } from '../helpers/run.ts';
@@ -70,7 +70,7 @@ test('a file that exists is left as it is', async () => {
 test('a copy of a damaged database does not stay', async () => {
   const { folder, db, store } = await databaseWith(2000);
   await store.close();
-  const writer = new BetterSqlite3(db);
+  const writer = openSqlite(db);
   writer.pragma('wal_checkpoint(TRUNCATE)');
   writer.close();
   const handle = openSync(db, 'r+');

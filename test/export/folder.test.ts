@@ -139,7 +139,7 @@ describe('names', () => {
   });
 
   test('too long ones, and a file in the place of the folder, say how to mend it', () => {
-    expect(() => openExportFolder(out, 'x'.repeat(300))).toThrow(/ENAMETOOLONG/);
+    expect(() => openExportFolder(out, 'x'.repeat(300))).toThrow(/too long/);
     const file = join(out, 'file');
     writeFileSync(file, '');
     expect(() => openExportFolder(file, 'one')).toThrow(UserError);

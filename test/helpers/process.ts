@@ -32,6 +32,10 @@ export function node(
     env: { ...env, NO_COLOR: '1', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // A test that fails before it ends its child leaves none behind.
+  const end = (): void => void child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('close', () => process.off('exit', end));
   const written = { out: '', err: '' };
   child.stdout.on('data', (text) => (written.out += String(text)));
   child.stderr.on('data', (text) => (written.err += String(text)));

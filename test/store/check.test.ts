@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import { expect, test } from 'vitest';
 import { checkDatabase, sqliteVersion } from '../../src/store/check.ts';
 import { openStore } from '../../src/store/store.ts';
@@ -21,7 +21,7 @@ test.each<[string, (path: string) => void, RegExp]>([
   ['no database', (path) => writeFileSync(path, 'words, '.repeat(1000)), /not a database/],
   [
     "another program's",
-    (path) => void new BetterSqlite3(path).exec('CREATE TABLE other (x)').close(),
+    (path) => void openSqlite(path).exec('CREATE TABLE other (x)').close(),
     /another program/,
   ],
 ])('%s is a fault, not an error', (_, make, message) => {

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { packageRoot } from '../../src/paths.ts';
@@ -38,7 +38,7 @@ async function program(more: Record<string, string> = {}): Promise<{ openStore: 
 
 const topic = { id: 'T1', survey: 'test', theme: 'test', statement: 'x', scale: null };
 const version = (path = file): unknown => {
-  const db = new BetterSqlite3(path, { readonly: true });
+  const db = openSqlite(path, { readonly: true });
   const found = db.pragma('user_version', { simple: true });
   db.close();
   return found;
@@ -63,7 +63,7 @@ test('opening twice changes nothing and copies nothing', async () => {
 });
 
 test('a database of the first schema opens, with all its rows', async () => {
-  const first = new BetterSqlite3(file);
+  const first = openSqlite(file);
   const { readFileSync } = await import('node:fs');
   first.exec(readFileSync(join(shipped, '001-initial.sql'), 'utf8'));
   first.pragma(`application_id = ${0x4350726b}`);

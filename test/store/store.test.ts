@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
@@ -89,7 +89,7 @@ describe('opening', () => {
   });
 
   test("another program's database is left as it is", () => {
-    new BetterSqlite3(file).exec('CREATE TABLE other (x); INSERT INTO other VALUES (1)').close();
+    openSqlite(file).exec('CREATE TABLE other (x); INSERT INTO other VALUES (1)').close();
     const before = readFileSync(file);
     expect(refused(file).message).toBe(`${file} is a database of another program.`);
     expect(readFileSync(file).equals(before)).toBe(true);
@@ -98,7 +98,7 @@ describe('opening', () => {
 
   test('a newer database is refused with both versions', async () => {
     await open().close();
-    new BetterSqlite3(file).exec('PRAGMA user_version = 4711').close();
+    openSqlite(file).exec('PRAGMA user_version = 4711').close();
     const newest = migrations().at(-1)?.version;
     const { message, mend } = refused(file);
     expect(message).toContain(`newer culturepark (schema 4711, this one knows ${newest})`);
@@ -169,8 +169,8 @@ describe('opening', () => {
 describe('another process', () => {
   const locker = (how: string) =>
     script(`
-      import BetterSqlite3 from 'better-sqlite3';
-      const db = new BetterSqlite3(${JSON.stringify(file)});
+      import { openSqlite } from '../../src/store/sqlite.ts';
+      const db = openSqlite(${JSON.stringify(file)});
       ${how}
       console.log('locked');
       setInterval(() => undefined, 1000);
