@@ -169,8 +169,8 @@ describe('opening', () => {
 describe('another process', () => {
   const locker = (how: string) =>
     script(`
-      import { openSqlite } from '../../src/store/sqlite.ts';
-      const db = openSqlite(${JSON.stringify(file)});
+      import BetterSqlite3 from 'better-sqlite3';
+      const db = new BetterSqlite3(${JSON.stringify(file)});
       ${how}
       console.log('locked');
       setInterval(() => undefined, 1000);
