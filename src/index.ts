@@ -1,14 +1,7 @@
 /** The library: what the command line itself uses. */
 export { openStore, type Store, type StoreOptions } from './store/store.ts';
-export {
-  refineRun,
-  resumeRun,
-  runScenario,
-  type NewRun,
-  type RunResult,
-  type RunSetting,
-  type RunWatch,
-} from './pipeline/run.ts';
+export { refineRun, resumeRun, runScenario } from './pipeline/run.ts';
+export type { NewRun, RunResult, RunSetting, RunWatch } from './pipeline/run-types.ts';
 export { exportRuns, type Exported, type ExportInput } from './pipeline/export-runs.ts';
 export { prepare, type Prepared } from './pipeline/prepare.ts';
 export { estimate, type Estimate } from './pipeline/estimate.ts';

@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { Dialogue, Turn } from '../dialogue/types.ts';
 import type { CallEvent } from '../models/caller.ts';
-import type { RunWatch } from '../pipeline/run.ts';
+import type { RunWatch } from '../pipeline/run-types.ts';
 import { dollars, duration, oneLine, paint, printable } from './text.ts';
 
 /** Milliseconds between plain lines in a pipe or a log, and between redrawn ones. */

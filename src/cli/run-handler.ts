@@ -1,6 +1,7 @@
 import { UserError } from '../errors.ts';
 import { estimate } from '../pipeline/estimate.ts';
-import { resumeRun, runScenario, type RunResult, type RunSetting } from '../pipeline/run.ts';
+import { resumeRun, runScenario } from '../pipeline/run.ts';
+import type { RunResult, RunSetting } from '../pipeline/run-types.ts';
 import { priceOf } from '../models/prices.ts';
 import { openStore } from '../store/store.ts';
 import { dryRun } from './dry-run.ts';

@@ -1,3 +1,4 @@
+// Longer than most files: it joins store, texts, samples, files and manifest, and each of these is a few lines.
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { card } from '../export/card.ts';

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { uniform } from '../../src/ids.ts';
-import type { RunResult } from '../../src/pipeline/run.ts';
+import type { RunResult } from '../../src/pipeline/run-types.ts';
 import { checkDatabase } from '../../src/store/check.ts';
 import { openStore } from '../../src/store/store.ts';
 import { start } from '../helpers/fault-server.ts';

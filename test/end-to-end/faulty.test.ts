@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type RunResult } from '../../src/pipeline/run.ts';
+import type { RunResult } from '../../src/pipeline/run-types.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { key } from '../helpers/calls.ts';
 import { start, type Fault, type FaultServer } from '../helpers/fault-server.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { RunResult } from '../../src/pipeline/run.ts';
+import type { RunResult } from '../../src/pipeline/run-types.ts';
 import { resumeRun } from '../../src/pipeline/run.ts';
 import { checkDatabase } from '../../src/store/check.ts';
 import { openStore, type Store } from '../../src/store/store.ts';

@@ -1,7 +1,8 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runScenario, type NewRun, type RunResult, type RunSetting } from '../../src/pipeline/run.ts';
+import { runScenario } from '../../src/pipeline/run.ts';
+import type { NewRun, RunResult, RunSetting } from '../../src/pipeline/run-types.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'culturepark-test-'));
