@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { searchQuery, searchTokens } from '../../src/store/search-tokens.ts';
@@ -58,7 +58,7 @@ type Name = keyof typeof texts;
 describe.each(['unicode61 remove_diacritics 0', "unicode61 remove_diacritics 0 categories 'L* N* Co M*'"])(
   'FTS5 with %s',
   (tokenize) => {
-    const db = new Database(':memory:');
+    const db = openSqlite(':memory:');
     const names = Object.keys(texts) as Name[];
     const find = (query: string): Name[] => {
       const match = searchQuery(query);
