@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { costsOf, holderOf, runCounts, type RunHolder } from '../store/inspect.ts';
-import { listRuns } from '../store/runs.ts';
+import { costsOf, holderOf, type RunHolder } from '../store/inspect.ts';
+import { listRuns, runCounts } from '../store/runs.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { printJson } from './inspect-text.ts';
 import { err, out } from './output.ts';

@@ -1,4 +1,5 @@
-import type { CostRow, RunCounts, RunHolder } from '../store/inspect.ts';
+import type { CostRow, RunHolder } from '../store/inspect.ts';
+import type { RunCounts } from '../store/runs.ts';
 import type { RunRow } from '../store/runs.ts';
 import { costTable } from './inspect-run.ts';
 import { count, heading, moment } from './inspect-text.ts';

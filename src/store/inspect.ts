@@ -61,58 +61,6 @@ export async function costsOf(read: Reader, runId: string): Promise<CostRow[]> {
   return rows;
 }
 
-/** The figures of a run that can be counted quickly: no opinion is looked at. */
-export interface RunCounts {
-  dialogues: { planned: number; finished: number; failed: number; flagged: number };
-  calls: { made: number; reused: number; failed: number };
-  tokens: { input: number; cached_input: number; output: number };
-  cost_usd: number | null;
-}
-
-export async function runCounts(read: Reader, runId: string): Promise<RunCounts> {
-  const dialogues = await read
-    .selectFrom('dialogues')
-    .select((e) => [
-      e.fn.countAll<number>().as('planned'),
-      e.fn.count<number>(e.case().when('status', '=', 'finished').then(1).end()).as('finished'),
-      e.fn.count<number>(e.case().when('status', '=', 'failed').then(1).end()).as('failed'),
-      e.fn.count<number>(e.case().when('status', '=', 'flagged').then(1).end()).as('flagged'),
-    ])
-    .where('run_id', '=', runId)
-    .executeTakeFirstOrThrow();
-  const uses = await read
-    .selectFrom('call_uses')
-    .innerJoin('calls', 'calls.id', 'call_uses.call_id')
-    .select((e) => [
-      'reused',
-      e.fn.countAll<number>().as('n'),
-      e.fn.count<number>('cost_usd').as('priced'),
-      e.fn.sum<number>('cost_usd').as('cost'),
-      e.fn.sum<number>('input_tokens').as('input'),
-      e.fn.sum<number>('cached_input_tokens').as('cached_input'),
-      e.fn.sum<number>('output_tokens').as('output'),
-      e.fn.count<number>(e.case().when('calls.status', '=', 'failed').then(1).end()).as('failed'),
-    ])
-    .where('run_id', '=', runId)
-    .groupBy('reused')
-    .execute();
-  const paid = uses.find(({ reused }) => reused === 0);
-  return {
-    dialogues,
-    calls: {
-      made: paid?.n ?? 0,
-      reused: uses.find(({ reused }) => reused === 1)?.n ?? 0,
-      failed: paid?.failed ?? 0,
-    },
-    tokens: {
-      input: paid?.input ?? 0,
-      cached_input: paid?.cached_input ?? 0,
-      output: paid?.output ?? 0,
-    },
-    cost_usd: !paid ? 0 : paid.priced < paid.n ? null : (paid.cost ?? 0),
-  };
-}
-
 /** The first dialogues of a run in key order, with the cultures of their delegates. */
 export interface DialogueLine {
   id: string;

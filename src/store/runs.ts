@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import { UserError } from '../errors.ts';
 import type { Database } from './schema.ts';
-import type { Store } from './store.ts';
+import type { Reader, Store } from './store.ts';
 
 export type RunRow = Selectable<Database['runs']>;
 
@@ -90,6 +90,58 @@ export async function promptRefs(
     .execute();
 }
 
+/** The figures of a run that can be counted quickly: no opinion is looked at. */
+export interface RunCounts {
+  dialogues: { planned: number; finished: number; failed: number; flagged: number };
+  calls: { made: number; reused: number; failed: number };
+  tokens: { input: number; cached_input: number; output: number };
+  cost_usd: number | null;
+}
+
+export async function runCounts(read: Reader, runId: string): Promise<RunCounts> {
+  const dialogues = await read
+    .selectFrom('dialogues')
+    .select((e) => [
+      e.fn.countAll<number>().as('planned'),
+      e.fn.count<number>(e.case().when('status', '=', 'finished').then(1).end()).as('finished'),
+      e.fn.count<number>(e.case().when('status', '=', 'failed').then(1).end()).as('failed'),
+      e.fn.count<number>(e.case().when('status', '=', 'flagged').then(1).end()).as('flagged'),
+    ])
+    .where('run_id', '=', runId)
+    .executeTakeFirstOrThrow();
+  const uses = await read
+    .selectFrom('call_uses')
+    .innerJoin('calls', 'calls.id', 'call_uses.call_id')
+    .select((e) => [
+      'reused',
+      e.fn.countAll<number>().as('n'),
+      e.fn.count<number>('cost_usd').as('priced'),
+      e.fn.sum<number>('cost_usd').as('cost'),
+      e.fn.sum<number>('input_tokens').as('input'),
+      e.fn.sum<number>('cached_input_tokens').as('cached_input'),
+      e.fn.sum<number>('output_tokens').as('output'),
+      e.fn.count<number>(e.case().when('calls.status', '=', 'failed').then(1).end()).as('failed'),
+    ])
+    .where('run_id', '=', runId)
+    .groupBy('reused')
+    .execute();
+  const paid = uses.find(({ reused }) => reused === 0);
+  return {
+    dialogues,
+    calls: {
+      made: paid?.n ?? 0,
+      reused: uses.find(({ reused }) => reused === 1)?.n ?? 0,
+      failed: paid?.failed ?? 0,
+    },
+    tokens: {
+      input: paid?.input ?? 0,
+      cached_input: paid?.cached_input ?? 0,
+      output: paid?.output ?? 0,
+    },
+    cost_usd: !paid ? 0 : paid.priced < paid.n ? null : (paid.cost ?? 0),
+  };
+}
+
 /** Dialogues, calls, tokens, money and opinions of a run, as `--json` reports them. */
 export interface RunFigures {
   dialogues: { planned: number; finished: number; failed: number; flagged: number };
@@ -113,30 +165,7 @@ export interface RunFigures {
 
 export async function runFigures(store: Store, runId: string): Promise<RunFigures> {
   const { read } = store;
-  const byStatus = await read
-    .selectFrom('dialogues')
-    .select(['status', (e) => e.fn.countAll<number>().as('n')])
-    .where('run_id', '=', runId)
-    .groupBy('status')
-    .execute();
-  const dialogues = Object.fromEntries(byStatus.map(({ status, n }) => [status, n]));
-  const uses = await read
-    .selectFrom('call_uses')
-    .innerJoin('calls', 'calls.id', 'call_uses.call_id')
-    .select((e) => [
-      'reused',
-      e.fn.countAll<number>().as('n'),
-      e.fn.sum<number>('input_tokens').as('input'),
-      e.fn.sum<number>('cached_input_tokens').as('cached'),
-      e.fn.sum<number>('output_tokens').as('output'),
-      e.fn.sum<number>('cost_usd').as('cost'),
-      e.fn.count<number>('cost_usd').as('priced'),
-      e.fn.sum<number>(e.case().when('calls.status', '=', 'failed').then(1).else(0).end()).as('failed'),
-    ])
-    .where('run_id', '=', runId)
-    .groupBy('reused')
-    .execute();
-  const paid = uses.find(({ reused }) => reused === 0);
+  const counts = await runCounts(read, runId);
   const { retried } = await read
     .selectFrom('tries')
     .innerJoin('call_uses', 'call_uses.call_id', 'tries.call_id')
@@ -152,20 +181,8 @@ export async function runFigures(store: Store, runId: string): Promise<RunFigure
     .where('status', '<>', 'withdrawn')
     .executeTakeFirstOrThrow();
   return {
-    dialogues: {
-      planned: byStatus.reduce((sum, { n }) => sum + n, 0),
-      finished: dialogues['finished'] ?? 0,
-      failed: dialogues['failed'] ?? 0,
-      flagged: dialogues['flagged'] ?? 0,
-    },
-    calls: {
-      made: paid?.n ?? 0,
-      reused: uses.find(({ reused }) => reused === 1)?.n ?? 0,
-      retried,
-      failed: paid?.failed ?? 0,
-    },
-    tokens: { input: paid?.input ?? 0, cached_input: paid?.cached ?? 0, output: paid?.output ?? 0 },
-    cost_usd: !paid ? 0 : paid.priced < paid.n ? null : (paid.cost ?? 0),
+    ...counts,
+    calls: { ...counts.calls, retried },
     opinions: await opinionFigures(store, runId),
     samples,
   };
