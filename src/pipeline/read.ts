@@ -16,7 +16,7 @@ import {
 } from '../store/opinions.ts';
 import { saveOpinionReadings, saveReadings } from '../store/readings.ts';
 import type { Trx } from '../store/store.ts';
-import { concurrently } from './concurrently.ts';
+import { concurrently, underWay } from './concurrently.ts';
 import { heldAgain, sceneOf, type RefineInput } from './refine.ts';
 import { readerSetting } from './stage.ts';
 
@@ -118,7 +118,7 @@ async function overDialogues<K>(
   let done = 0;
   await concurrently(
     dialogueRows(store.read, runId, ['finished', 'flagged']),
-    props.scenario.concurrency,
+    underWay(props.scenario.concurrency),
     async (row) => {
       if (!(await isMarked(store.read, stage.id, row.id))) {
         const note = await readAll(input, stage, row.id, await work(await sceneOf(input, row)));

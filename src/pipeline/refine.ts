@@ -28,7 +28,7 @@ import {
   type StageRun,
 } from '../store/opinions.ts';
 import type { Store, Trx } from '../store/store.ts';
-import { concurrently } from './concurrently.ts';
+import { concurrently, underWay } from './concurrently.ts';
 import { answerKey, type Quota } from './quota.ts';
 import { stageDialogue, type Props } from './stage.ts';
 
@@ -125,7 +125,7 @@ async function overDialogues(
   let done = 0;
   await concurrently(
     dialogueRows(store.read, runId, ['finished', 'flagged']),
-    props.scenario.concurrency,
+    underWay(props.scenario.concurrency),
     async (row) => {
       if (!(await isMarked(store.read, stage.id, row.id)))
         await oneDialogue(store, caller, stage, await sceneOf(input, row), work);
