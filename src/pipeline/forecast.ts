@@ -1,5 +1,6 @@
 import type { Usage } from '../models/port.ts';
 import { cellOf, type CellKey, type Load, type Part, type Range } from './load.ts';
+import { CHECKS } from './profile-readings.ts';
 import type { Tally } from './tally.ts';
 
 /** What a cell still needs, between the least and the most that is likely. */
@@ -93,7 +94,7 @@ export function learn(tally: Tally): Learnt {
 function turnsOf(tally: Tally): number | undefined {
   let [made, expected, calls] = [0, 0, 0];
   for (const [key, cell] of tally.settled) {
-    if (!isTalk(key)) continue;
+    if (!isTalk(key) || key === CHECKS) continue;
     const load = mean(tally.done(key).part);
     made += cell.output;
     calls += cell.made;

@@ -23,7 +23,7 @@ import {
 } from './load.ts';
 import { planControls, planDialogues } from './plan.ts';
 import type { Prepared } from './prepare.ts';
-import { readingsOf } from './profile-readings.ts';
+import { checksOf, readingsOf } from './profile-readings.ts';
 import { mostDialogues } from './rounds.ts';
 import { buildDialogue, type Props } from './stage.ts';
 
@@ -189,6 +189,7 @@ function askedOf(dialogue: Dialogue, props: Props): Asked {
   const stages = new Map([
     ...refinementOf(scene, props, weighed),
     ...readingsOf(dialogue, turns, props, weighed),
+    ...checksOf(dialogue, turns, weighed),
   ]);
   return { beats, stages };
 }
