@@ -173,34 +173,34 @@ const sections = {
       [0.03, 0.12, 0.85],
     ];
     const start = [0.4, 0.25, 0.35];
-    for (const before of ['read', 'known'])
-      for (const [moved, controlMoved] of [
-        [0, 0],
-        [0.25, 0.05],
-        [0.5, 0.1],
-      ])
-        for (const [n, items] of [
-          [60, 40],
-          [200, 100],
-        ]) {
-          const group = (share) =>
-            Array.from({ length: n }, () =>
-              Array.from({ length: 1 + Math.floor(next() * 3) }, () => {
-                const from = draw(start);
-                const to = next() < share ? (from + 1 + Math.floor(next() * 2)) % 3 : from;
-                return { before: before === 'read' ? draw(reader[from]) : from, after: draw(reader[to]) };
-              }),
-            );
-          const name = `drift ${moved} over ${controlMoved}, before ${before}, ${n} dialogues each, ${items} items a category`;
-          report(name, moved - controlMoved, (round) => {
-            const calibration = reader.flatMap((row, at) =>
-              Array.from({ length: items }, () => [at, draw(row)]),
-            );
-            const input = { treated: group(moved), control: group(controlMoved), before };
-            return excessDrift({ ...input, reader: confusionTable(calibration, [0, 1, 2]) }, round, 400)
-              ?.excess;
-          });
-        }
+    for (const [moved, controlMoved] of [
+      [0, 0],
+      [0.25, 0.05],
+      [0.5, 0.1],
+    ])
+      for (const [n, items] of [
+        [60, 40],
+        [200, 100],
+      ]) {
+        const group = (share, told) =>
+          Array.from({ length: n }, () =>
+            Array.from({ length: 1 + Math.floor(next() * 3) }, () => {
+              const from = draw(start);
+              const to = next() < share ? (from + 1 + Math.floor(next() * 2)) % 3 : from;
+              return { before: from, after: told(to) };
+            }),
+          );
+        const name = `drift ${moved} over ${controlMoved}, ${n} dialogues each, ${items} items a category`;
+        report(name, moved - controlMoved, (round) => {
+          const calibration = reader.flatMap((row, at) =>
+            Array.from({ length: items }, () => [at, draw(row)]),
+          );
+          const treated = group(moved, (side) => draw(reader[side]));
+          const input = { treated, control: group(controlMoved, (side) => side) };
+          return excessDrift({ ...input, reader: confusionTable(calibration, [0, 1, 2]) }, round, 400)
+            ?.excess;
+        });
+      }
   },
 };
 
