@@ -1,6 +1,7 @@
 // Longer than most files: the panels one after the other, each a few lines; all three forms of the report print them.
 import type { Comparison } from '../evaluation/compare.ts';
 import { answerName, ENOUGH } from '../evaluation/fidelity.ts';
+import { judgeRole } from '../evaluation/report-rows.ts';
 import type { Report, ReportCell } from '../evaluation/report.ts';
 import { groupBy } from '../group-by.ts';
 import { count } from './inspect-text.ts';
@@ -43,6 +44,7 @@ export function sections(report: Report, comparison: Comparison | null): Section
     largestSection(report),
     costSection(report),
     judgesSection(report),
+    confusionSection(report),
   ];
   return all.filter((one) => one !== null && one.rows.length > 0) as Section[];
 }
@@ -295,14 +297,26 @@ function breaksSection({ drift }: Report): Section | null {
   return {
     id: 'breaks',
     title: 'Turns off the stance',
-    note: 'Turns that were read on the other side than the answer the persona was assigned, of those that take a position; beside them private answers of the controls that were. As read: a reader that errs makes breaks too.',
-    head: ['who', 'personas', 'turns with a position', 'off', 'control'],
+    note: `Turns that were read on the other side than the answer the persona was assigned, of those that take a position; beside them private answers of the controls that were. As read: a reader that errs makes breaks too. ${drift.breaks.some((line) => line.corrected) ? "Errors taken out: by the calibrated reader's confusion table (it may leave 0 to 100% by noise); the excess over the controls with its 95% interval." : "Without a calibrated reader its errors can't be taken out."}`,
+    head: [
+      'who',
+      'personas',
+      'turns with a position',
+      'off, as read',
+      'control',
+      'errors taken out',
+      'excess',
+      '95% interval',
+    ],
     rows: drift.breaks.map((line) => [
       `${line.culture} ${role(line.role)}`,
       line.personas,
       line.turns,
       share(line.off.dialogues),
       share(line.off.control),
+      share(line.corrected?.treated ?? null),
+      points(line.corrected?.excess.estimate ?? null),
+      line.corrected ? `${points(line.corrected.excess.low)} to ${points(line.corrected.excess.high)}` : '',
     ]),
   };
 }
@@ -445,14 +459,64 @@ function judgesSection({ judges }: Report): Section {
   return {
     id: 'judges',
     title: 'Judges and readers',
-    note: 'Nobody knows how often a judge that is not calibrated is right.',
-    head: ['stage', 'model', 'calibration', 'finished', 'dialogues not fully judged'],
-    rows: judges.map((row) => [
+    note: 'What each is worth on opinions whose verdict or side is known, in the language of the dialogues (docs/calibration.md). Nobody knows how often a judge that is not calibrated is right. The interval is that of the balanced accuracy, the mean share judged right over the true categories.',
+    head: [
+      'stage',
+      'model',
+      'language',
+      'cultures',
+      'calibration',
+      'n',
+      'accuracy',
+      'balanced',
+      '95% interval',
+      'kappa',
+      'finished',
+      'dialogues not fully judged',
+    ],
+    rows: judges.map(({ figures: f, ...row }) => [
       role(row.stage),
       row.model,
-      row.calibration,
+      row.language,
+      row.cultures.join(', '),
+      f
+        ? `${f.at_chance ? 'no better than chance' : 'better than chance'}; ${f.provenance}`
+        : row.calibration,
+      ...(f
+        ? [f.n, figure(f.accuracy, 2), figure(f.balanced_accuracy, 2), interval(f, 2), figure(f.kappa, 2)]
+        : ['', '', '', '', '']),
       row.finished ? 'yes' : 'no',
       row.notes,
     ]),
   };
+}
+
+function confusionSection({ judges }: Report): Section {
+  return {
+    id: 'confusion',
+    title: 'How the judges err',
+    note: 'The confusion table of each calibrated judge, a line a true category: how often it was judged to be what.',
+    head: ['judge', 'language', 'truth', 'n', 'judged to be'],
+    rows: tables(judges).flatMap(({ stage, model, language, confusion: { labels, counts } }) =>
+      labels.flatMap((label, at) => {
+        const own = counts[at] as readonly number[];
+        const all = own.reduce((sum, n) => sum + n, 0);
+        const judged = labels.flatMap((given, i) =>
+          own[i] ? [`${given} ${of(own[i] as number, all)}`] : [],
+        );
+        return all > 0 ? [[`${model}, ${judgeRole(stage)}`, language, label, all, judged.join(', ')]] : [];
+      }),
+    ),
+  };
+}
+
+/** The tables of the judges, once each: one reader may have read turns and opinions. */
+function tables(judges: Report['judges']) {
+  const all = judges.flatMap(({ figures, ...row }) =>
+    figures ? [{ ...row, confusion: figures.confusion }] : [],
+  );
+  const byJudge = groupBy(all, ({ stage, model, language }) =>
+    JSON.stringify([judgeRole(stage), model, language]),
+  );
+  return [...byJudge.values()].map(([first]) => first as (typeof all)[number]);
 }

@@ -122,6 +122,8 @@ export interface LedgerRow {
   arm: string;
   protocol: string;
   topicId: string;
+  /** Of the dialogue. */
+  language: string;
   personaKey: string;
   personaId: string;
   culture: string;

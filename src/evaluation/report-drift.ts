@@ -1,6 +1,8 @@
 import { groupBy } from '../group-by.ts';
+import { takesSide } from '../survey/sides.ts';
+import { excessDrift, type ExcessDrift, type Transition } from './drift.ts';
 import { clusterBootstrap, type Interval } from './intervals.ts';
-import { persuasion, type Persuasion, type SideTable } from './persuasion.ts';
+import { persuasion, sideAt, type Persuasion, type Readers } from './persuasion.ts';
 import { rankStability as spearman } from './rank-stability.ts';
 import { breaks, convergence, drift, rankStability, type Compared, type Course } from './stances.ts';
 
@@ -29,6 +31,8 @@ interface BreakLine {
   personas: number;
   turns: number;
   off: Compared;
+  /** The same with the reader's errors taken out; null without a calibrated reader, or with too few controls. */
+  corrected: ExcessDrift | null;
 }
 
 export interface DriftFigures {
@@ -48,7 +52,7 @@ const UNITS = 500;
 export function driftFigures(
   courses: readonly Course[],
   seed: number,
-  reader: SideTable | null,
+  readers: Readers,
 ): DriftFigures | null {
   const groups = [...groupBy(courses, ({ culture, role }) => JSON.stringify([culture, role])).values()].sort(
     ([a], [b]) => (whoOf(a as Course) < whoOf(b as Course) ? -1 : 1),
@@ -79,7 +83,9 @@ export function driftFigures(
     const { personas, turns } = breaks(own);
     const [{ culture, role }] = own as [Course];
     const read = personas.reduce((all, one) => all + one.positions, 0);
-    return read > 0 ? [{ culture, role, personas: personas.length, turns: read, off: turns }] : [];
+    if (read === 0) return [];
+    const corrected = correctedBreaks(own, readers, `${seed} ${whoOf(own[0] as Course)}`);
+    return [{ culture, role, personas: personas.length, turns: read, off: turns, corrected }];
   });
   if (lines.length === 0 && broken.length === 0) return null;
   return {
@@ -87,11 +93,35 @@ export function driftFigures(
     breaks: broken,
     closer: convergence(courses).closer,
     rank_stability: rankStability(courses, spearman).mean,
-    persuasion: persuasion(courses, reader),
+    persuasion: persuasion(courses, readers),
   };
 }
 
 const whoOf = ({ culture, role }: Course): string => `${culture} ${role}`;
+
+/** Of dialogues in several languages nothing is told: the reader errs in each in its own way. */
+function correctedBreaks(own: readonly Course[], readers: Readers, seed: string): ExcessDrift | null {
+  const languages = new Set(own.flatMap(({ turns, language }) => (turns.length > 0 ? [language] : [])));
+  const [reader] = [...languages].map((language) => readers.get(language));
+  if (languages.size > 1 || reader === undefined || typeof reader === 'string') return null;
+  const courses = groupBy(own, ({ dialogueKey }) => dialogueKey);
+  const of = (control: boolean): Transition[][] =>
+    [...courses.values()].flatMap((talk) => {
+      const found = talk.flatMap((course) => (course.control === control ? transitionsOf(course) : []));
+      return found.length > 0 ? [found] : [];
+    });
+  const [treated, control] = [of(false), of(true)];
+  if (treated.length < 2 || control.length < 2) return null;
+  const loss = (from: number, to: number): number => (Math.abs(from - to) === 2 ? 1 : 0);
+  return excessDrift({ treated, control, reader, loss }, seed);
+}
+
+/** From the side of a persona's stance to those that it spoke for, or chose in a control; none where it takes no side. */
+function transitionsOf({ assigned, control, turns, before, after }: Course): Transition[] {
+  if (!assigned || !takesSide(assigned)) return [];
+  const answers = control ? [before, after] : turns;
+  return answers.flatMap((answer) => (answer ? [{ before: sideAt(assigned), after: sideAt(answer) }] : []));
+}
 
 type Move = ReturnType<typeof drift>['personas'][number];
 

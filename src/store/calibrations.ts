@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import { sql, type Insertable, type Selectable } from 'kysely';
 import type { Database } from './schema.ts';
 import type { Reader, Trx } from './store.ts';
 
@@ -166,6 +166,21 @@ export async function verifiersAtWork(
     }),
   );
   return [...found.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+/** A model that judged or read in a stage, in dialogues of a language. */
+export interface StageJudge extends Omit<Judge, 'prompt'> {
+  stage: string;
+}
+
+/** Who judged and read the dialogues of a run, by stage and language. */
+export async function judgesAtWork(read: Reader, runId: string): Promise<StageJudge[]> {
+  const { rows } = await sql<Omit<StageJudge, 'role'>>`
+    SELECT DISTINCT u.stage, c.provider, c.model, d.language
+    FROM call_uses u JOIN calls c ON c.id = u.call_id JOIN dialogues d ON d.id = u.subject
+    WHERE u.run_id = ${runId} AND u.stage IN ('verify', 'read_opinions', 'read_turns') AND c.status = 'ok'
+    ORDER BY u.stage, c.provider, c.model, d.language`.execute(read);
+  return rows.map((row) => ({ ...row, role: row.stage === 'verify' ? 'verifier' : 'reader' }));
 }
 
 const keyOf = ({ culture, language, provider, model }: VerifierAtWork): string =>

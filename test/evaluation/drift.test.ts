@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { confusionTable } from '../../src/evaluation/agreement.ts';
 import { type DriftInput, excessDrift } from '../../src/evaluation/drift.ts';
 import { random } from '../../src/evaluation/random.ts';
