@@ -107,10 +107,14 @@ function calibrateCommand(
   const same = (other: { provider: string; model: string }): boolean =>
     other.provider === provider && other.model === model;
   const languages = [...new Set(uncalibrated.filter(same).map(({ language }) => language))];
-  const stored = runs.flatMap(({ models }) => Object.values(JSON.parse(models) as RunModels)).find(same);
+  const stored = runs
+    .flatMap(({ models }) => Object.values(JSON.parse(models) as RunModels))
+    .flatMap(({ fallback, ...own }) => [own, fallback ?? []].flat())
+    .find(same);
+  const key = stored?.apiKeyEnv ? `OPENAI_API_KEY=$${stored.apiKeyEnv} ` : '';
   const address =
     stored?.baseUrl && !stored.baseUrl.startsWith('https://api.openai.com')
       ? ` --base-url ${stored.baseUrl}`
       : '';
-  return `culturepark models calibrate --role verifier --model ${stored?.spec ?? model}${address} --language ${languages.join(',')} --db ${database}`;
+  return `${key}culturepark models calibrate --role verifier --model ${stored?.spec ?? model}${address} --language ${languages.join(',')} --db ${database}`;
 }

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../src/export/manifest.ts';
+import { scriptedModel } from '../../src/models/scripted.ts';
 import { calibrateFromReviews } from '../../src/pipeline/calibrate-reviews.ts';
+import { estimate, type Estimate } from '../../src/pipeline/estimate.ts';
 import { exportRuns, type ExportInput } from '../../src/pipeline/export-runs.ts';
+import { prepare } from '../../src/pipeline/prepare.ts';
 import { promptIn, saveCalibration, type CalibrationRow } from '../../src/store/calibrations.ts';
 import { getRun } from '../../src/store/runs.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -198,10 +201,10 @@ describe("people's marks", () => {
 
 describe('two judges', () => {
   let server: FaultServer;
-  const run = async (second: string) => {
+  const run = async (second: string, modelFlag?: string) => {
     const judged = new Map<string, number>();
     server = await start({
-      models: ['tiny-1', 'tiny-2'],
+      models: ['tiny-1', 'tiny-2', 'tiny-3'],
       object({ model, messages, response_format: format }) {
         if (format?.json_schema.name !== 'verdicts') return undefined;
         const asked = messages.at(-1)?.content.match(/^\d+\. \(/gm)?.length ?? 0;
@@ -216,12 +219,15 @@ describe('two judges', () => {
       },
     });
     const folder = temporaryFolder();
-    const models = `models: { default: 'openai:tiny-1', second_verifier: '${second}' }\n`;
-    const made = await scriptedRun(folder, scenarioFile(folder, scenario + models), {
-      modelFlag: undefined,
+    const models = `models: { default: 'openai:tiny-1', second_verifier: ${second} }\n`;
+    const file = scenarioFile(folder, scenario + models);
+    let before: Estimate | undefined;
+    const made = await scriptedRun(folder, file, {
+      modelFlag,
       model: { baseUrl: server.baseUrl, apiKey: 'sk-test-0123456789abcdef' },
+      watch: { say: () => undefined, started: ({ outlook }) => void (before = outlook?.estimate()) },
     });
-    return { ...made, judged };
+    return { ...made, judged, before: before as unknown as Estimate };
   };
   afterEach(() => server.stop());
 
@@ -253,6 +259,23 @@ describe('two judges', () => {
     const funnel = await terminal('inspect', 'run', result.run_id, '--db', store.path);
     expect(funnel.out).toContain('judges disagree');
     await store.close();
+  });
+
+  test('are both in the estimate, and with --model neither is', async () => {
+    const two = await run('{ model: openai:tiny-2, temperature: 0.1 }');
+    const alone = estimate(prepare(scenarioFile(temporaryFolder(), scenario)), () => scriptedModel(), 1);
+    // Two a dialogue: the opinions' verdicts, and those of their rewrites.
+    const dialogues = two.before.dialogues;
+    expect(two.before.calls.low).toBe(alone.calls.low + dialogues);
+    expect(two.before.calls.high).toBeGreaterThan(alone.calls.high + dialogues);
+    expect(two.result.calls.made).toBeLessThanOrEqual(two.before.calls.high);
+    expect(two.result.calls.made).toBeGreaterThanOrEqual(two.before.calls.low);
+    await two.store.close();
+    await server.stop();
+    const replaced = await run('openai:tiny-2', 'openai:tiny-3');
+    expect(replaced.before.calls).toEqual(alone.calls);
+    expect([...replaced.judged.keys()]).toEqual(['tiny-3']);
+    await replaced.store.close();
   });
 
   test('of one model are one judge, who is asked once', async () => {
