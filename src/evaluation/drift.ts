@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.ts';
 import type { ConfusionTable } from './agreement.ts';
 import { type Interval, quantile } from './intervals.ts';
 import { normalCdf, normalQuantile, studentTail } from './normal.ts';
@@ -63,8 +64,8 @@ export function excessDrift(input: DriftInput, seed: string | number, resamples 
   if (!scores) return null;
   const next = random('drift', seed);
   const [some, alone] = [unitsOf(treated), unitsOf(control)];
-  const any = (units: readonly number[][]) =>
-    units.map(() => units[Math.floor(next() * units.length)] as number[]);
+  const any = (units: readonly Counts[]) =>
+    units.map(() => units[Math.floor(next() * units.length)] as Counts);
   const figures: number[] = [];
   for (let round = 0; round < resamples; round++) {
     const drawn = scoresOf(
@@ -89,9 +90,12 @@ type Matrix = number[][];
 
 const places = (size: number) => Array.from({ length: size }, (_, at) => at);
 
-/** For each dialogue with transitions, how many there are of each kind: a table of before and after, row by row. */
-function countsOf(dialogues: readonly (readonly Transition[])[], size: number): number[][] {
-  const place = ({ before, after }: Transition) => {
+/** How many transitions there are of some kinds; a kind is a place in the table of before and after, row by row. */
+type Counts = ReadonlyMap<number, number>;
+
+/** The counts of each dialogue with transitions. */
+function countsOf(dialogues: readonly (readonly Transition[])[], size: number): Counts[] {
+  const kindOf = ({ before, after }: Transition) => {
     for (const one of [before, after])
       if (!(Number.isInteger(one) && one >= 0 && one < size))
         throw new RangeError(`no category ${one} of ${size}`);
@@ -99,21 +103,19 @@ function countsOf(dialogues: readonly (readonly Transition[])[], size: number): 
   };
   return dialogues
     .filter((dialogue) => dialogue.length > 0)
-    .map((dialogue) => {
-      const counts = Array.from({ length: size * size }, () => 0);
-      for (const one of dialogue) counts[place(one)] = (counts[place(one)] as number) + 1;
-      return counts;
-    });
+    .map((dialogue) => summed(dialogue.map((one) => [kindOf(one), 1])));
 }
 
-function unitsOf(dialogues: readonly number[][]): number[][] {
-  const units = dialogues.slice(0, UNITS).map((counts) => [...counts]);
-  for (const [at, counts] of dialogues.slice(UNITS).entries()) {
-    const unit = units[at % UNITS] as number[];
-    for (const [kind, n] of counts.entries()) unit[kind] = (unit[kind] as number) + n;
-  }
-  return units;
+function summed(kinds: Iterable<readonly [kind: number, n: number]>): Counts {
+  const counts = new Map<number, number>();
+  for (const [kind, n] of kinds) counts.set(kind, (counts.get(kind) ?? 0) + n);
+  return counts;
 }
+
+const unitsOf = (dialogues: readonly Counts[]): Counts[] =>
+  [...groupBy(dialogues.entries(), ([at]) => at % UNITS).values()].map((own) =>
+    summed(own.flatMap(([, counts]) => [...counts])),
+  );
 
 /** The score of each observed transition, row by row; null when the reader's shares can't be inverted. */
 function scoresOf(reader: ConfusionTable, loss: Matrix): number[] | null {
@@ -162,10 +164,10 @@ function redraw(row: readonly number[], next: () => number): number[] {
   return drawn;
 }
 
-function meanScore(units: readonly (readonly number[])[], scores: readonly number[]): number {
+function meanScore(units: readonly Counts[], scores: readonly number[]): number {
   let [total, sum] = [0, 0];
   for (const counts of units)
-    for (const [kind, n] of counts.entries()) {
+    for (const [kind, n] of counts) {
       total += n;
       sum += n * (scores[kind] as number);
     }

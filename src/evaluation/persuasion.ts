@@ -34,10 +34,11 @@ export type Persuasion = { pulls: Pull[] } | { pulls: null; reason: string };
 /**
  * Who persuaded whom: whether private answers moved to the side that another persona of the dialogue was read to speak
  * for. The listener's answers are its own; the speaker's side is what the reader made of its turns, so nothing is told
- * without a calibration. With its shares M (rows true, columns read) a turn that was read on side j counts w_j, where
- * M w = (-1, 0, 1): a mean of such weights has the true mean side as its expectation, so that a reader that errs at
- * random makes the figure noisy and not small. The controls are the same personas with no talk between, so the speaker
- * that a control is measured against is the one of its debate. Turns that take no position tell nothing.
+ * without a calibration. A turn read on side s (-1, 0, 1) counts (2s - a - b) / (b - a), with a and b the mean side that
+ * the reader finds in texts against and for the statement: such weights have -1 and 1 as their means there, so that a
+ * reader that errs at random makes the figure noisy and not small. The controls are the same personas with no talk
+ * between, so the speaker that a control is measured against is the one of its debate. Turns that take no position tell
+ * nothing.
  */
 export function persuasion(courses: readonly Course[], readers: Readers): Persuasion {
   const read = courses.filter(({ turns }) => turns.length > 0);
@@ -102,24 +103,15 @@ function weightsIn(readers: Readers, language: string): number[] | string {
   return weightsOf(table) ?? 'calibrated, but does not tell the sides apart';
 }
 
-/** The weights of a turn by the side that it was read on; null where the table can't be solved. Cramer's rule. */
+/**
+ * The weights of a turn by the side that it was read on; null where the reader takes both sides for each other alike. The
+ * middle's own errors are left as they are: a calibration has too few texts there.
+ */
 function weightsOf(table: SideTable): number[] | null {
-  const items = table.map((row) => row.reduce((sum, count) => sum + count, 0));
-  if (table.length !== sides.length || items.some((n) => n === 0)) return null;
-  const shares = table.map((row, at) => row.map((count) => count / (items[at] as number)));
-  const whole = determinant(shares);
-  if (Math.abs(whole) < 1e-6) return null;
-  const target = [-1, 0, 1];
-  return sides.map(
-    (_, column) =>
-      determinant(
-        shares.map((row, at) => row.map((share, i) => (i === column ? (target[at] as number) : share))),
-      ) / whole,
-  );
-}
-
-function determinant(rows: readonly (readonly number[])[]): number {
-  type Row = [number, number, number];
-  const [[a, b, c], [d, e, f], [g, h, i]] = rows as unknown as [Row, Row, Row];
-  return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
+  const [against, , agree] = table.map((row) => {
+    const items = row.reduce((sum, count) => sum + count, 0);
+    return row.reduce((sum, count, at) => sum + count * (at - 1), 0) / items;
+  });
+  if (against === undefined || agree === undefined || !(agree - against > 1e-6)) return null;
+  return sides.map((_, at) => (2 * (at - 1) - agree - against) / (agree - against));
 }

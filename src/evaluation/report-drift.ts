@@ -1,8 +1,8 @@
 import { groupBy } from '../group-by.ts';
-import { takesSide } from '../survey/sides.ts';
-import { excessDrift, type ExcessDrift, type Transition } from './drift.ts';
+import type { ExcessDrift } from './drift.ts';
 import { clusterBootstrap, type Interval } from './intervals.ts';
-import { persuasion, sideAt, type Persuasion, type Readers } from './persuasion.ts';
+import { offStance } from './off-stance.ts';
+import { persuasion, type Persuasion, type Readers } from './persuasion.ts';
 import { rankStability as spearman } from './rank-stability.ts';
 import { breaks, convergence, drift, rankStability, type Compared, type Course } from './stances.ts';
 
@@ -84,7 +84,7 @@ export function driftFigures(
     const [{ culture, role }] = own as [Course];
     const read = personas.reduce((all, one) => all + one.positions, 0);
     if (read === 0) return [];
-    const corrected = correctedBreaks(own, readers, `${seed} ${whoOf(own[0] as Course)}`);
+    const corrected = offStance(own, readers, `${seed} ${whoOf(own[0] as Course)}`, 1000);
     return [{ culture, role, personas: personas.length, turns: read, off: turns, corrected }];
   });
   if (lines.length === 0 && broken.length === 0) return null;
@@ -98,30 +98,6 @@ export function driftFigures(
 }
 
 const whoOf = ({ culture, role }: Course): string => `${culture} ${role}`;
-
-/** Of dialogues in several languages nothing is told: the reader errs in each in its own way. */
-function correctedBreaks(own: readonly Course[], readers: Readers, seed: string): ExcessDrift | null {
-  const languages = new Set(own.flatMap(({ turns, language }) => (turns.length > 0 ? [language] : [])));
-  const [reader] = [...languages].map((language) => readers.get(language));
-  if (languages.size > 1 || reader === undefined || typeof reader === 'string') return null;
-  const courses = groupBy(own, ({ dialogueKey }) => dialogueKey);
-  const of = (control: boolean): Transition[][] =>
-    [...courses.values()].flatMap((talk) => {
-      const found = talk.flatMap((course) => (course.control === control ? transitionsOf(course) : []));
-      return found.length > 0 ? [found] : [];
-    });
-  const [treated, control] = [of(false), of(true)];
-  if (treated.length < 2 || control.length < 2) return null;
-  const loss = (from: number, to: number): number => (Math.abs(from - to) === 2 ? 1 : 0);
-  return excessDrift({ treated, control, reader, loss }, seed);
-}
-
-/** From the side of a persona's stance to those that it spoke for, or chose in a control; none where it takes no side. */
-function transitionsOf({ assigned, control, turns, before, after }: Course): Transition[] {
-  if (!assigned || !takesSide(assigned)) return [];
-  const answers = control ? [before, after] : turns;
-  return answers.flatMap((answer) => (answer ? [{ before: sideAt(assigned), after: sideAt(answer) }] : []));
-}
 
 type Move = ReturnType<typeof drift>['personas'][number];
 
