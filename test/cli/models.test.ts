@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defaultModel, localModels } from '../../src/models/local/catalogue.ts';
+import { start } from '../helpers/fault-server.ts';
 import { temporaryFolder } from '../helpers/run.ts';
 import { terminal } from '../helpers/terminal.ts';
 
@@ -98,6 +99,17 @@ describe('models calibrate', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/204 calls, .* about \$0\.0\d/);
     expect(out).toContain('Nothing was asked, paid or stored.');
+  });
+
+  test('with a cap in dollars is refused where the price is unknown, before anything is asked', async () => {
+    vi.stubEnv('OPENAI_API_KEY', 'sk-test-0123456789abcdef');
+    const server = await start();
+    const { code, err } = await calibrate(
+      ...['--model', 'openai:tiny-1', '--base-url', server.baseUrl, '--max-cost', '1'],
+    );
+    expect([code, err]).toEqual([1, expect.stringContaining("--max-cost can't hold: the price of tiny-1")]);
+    expect(server.counts.requests).toBe(0);
+    await server.stop();
   });
 
   test.each([
