@@ -46,6 +46,8 @@ turns: 6
 # models:
 #   default: openai:gpt-4o-mini
 #   extractor: openai:gpt-4o
+#   # A second judge: an opinion is kept only where both agree.
+#   second_verifier: openai:gpt-4.1-mini
 #   verifier: { model: openai:judge-1, base_url: 'https://llm.example.org/v1', api_key_env: MY_JUDGE_KEY, concurrency: 4 }
 #   delegate: { temperature: 0.9, fallback: openai:gpt-4o }
 # The delegates of a culture, and the second delegate where two of one culture talk, may have models of their own.

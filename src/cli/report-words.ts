@@ -6,7 +6,7 @@ import { count, percent } from './inspect-text.ts';
 export const figure = (value: number | null, digits = 3): string =>
   value === null ? '' : value.toFixed(digits);
 
-export const interval = ({ low, high }: Interval, digits = 3): string =>
+export const interval = ({ low, high }: Pick<Interval, 'low' | 'high'>, digits = 3): string =>
   `${low.toFixed(digits)} to ${high.toFixed(digits)}`;
 
 export const share = (value: number | null): string => (value === null ? '' : percent(value));

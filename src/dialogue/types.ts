@@ -22,7 +22,9 @@ export const chatRoles = [
   'reader',
   'judge',
 ] as const;
-export type ChatRole = (typeof chatRoles)[number];
+/** A second judge, where a scenario names one: its verdict and the verifier's must agree. */
+export const secondVerifier = 'second_verifier';
+export type ChatRole = (typeof chatRoles)[number] | typeof secondVerifier;
 
 export type SpeakerRole = 'main_contact' | 'delegate' | 'moderator';
 
@@ -120,6 +122,8 @@ export interface LedgerRow {
   arm: string;
   protocol: string;
   topicId: string;
+  /** Of the dialogue. */
+  language: string;
   personaKey: string;
   personaId: string;
   culture: string;

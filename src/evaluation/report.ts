@@ -5,7 +5,8 @@ import { sum } from './report-cells.ts';
 import { driftFigures, type DriftFigures } from './report-drift.ts';
 import type { ClassRow, CostLine, EndRow, JudgeRow, Largest, LeftOut, TextRow } from './report-rows.ts';
 import { caricature, diversity, type CaricatureLine, type DiversityLine } from './report-texts.ts';
-import type { SideTable } from './persuasion.ts';
+import type { Readers } from './persuasion.ts';
+import type { Confusion } from './calibration.ts';
 import type { Course } from './stances.ts';
 import { verdict } from './report-verdict.ts';
 
@@ -58,9 +59,28 @@ export interface FunnelLine {
   dropped: { reason: string; opinions: number }[];
 }
 
-/** Who judged or read, and what is known of how well; `calibration` is in plain words. */
+/** Who judged or read dialogues in a language, and what is known of how well; `calibration` is in plain words. */
 export interface Judge extends JudgeRow {
+  /** Null where nothing was judged yet. */
+  language: string | null;
+  /** Those whose dialogues it judged. */
+  cultures: string[];
   calibration: string;
+  figures: JudgeFigures | null;
+}
+
+/** What a judge is worth; `low` and `high` are the 95% interval of the balanced accuracy. */
+interface JudgeFigures {
+  source: string;
+  provenance: string;
+  n: number;
+  accuracy: number;
+  balanced_accuracy: number;
+  low: number;
+  high: number;
+  kappa: number | null;
+  at_chance: boolean;
+  confusion: Confusion;
 }
 
 export interface Report {
@@ -101,8 +121,8 @@ export interface ReportInput {
   largest: readonly Omit<Largest, 'all'>[];
   costs: readonly CostLine[];
   judges: readonly Judge[];
-  /** How the reader read texts of known sides; null as long as it is not calibrated. */
-  reader: SideTable | null;
+  /** How the reader of the turns read texts of known sides. */
+  readers: Readers;
 }
 
 /** Joins what was counted to a report; the same input gives the same report. */
@@ -130,7 +150,7 @@ export function buildReport(input: ReportInput): Report {
       return { ...figures, dialogues: talks.size, fidelity: own };
     }),
     funnel,
-    drift: driftFigures(input.courses, run.seed, input.reader),
+    drift: driftFigures(input.courses, run.seed, input.readers),
     flattening: flattened(cells),
     coverage: coverageOf(input),
     classes: [...input.classes],

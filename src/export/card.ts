@@ -15,7 +15,7 @@ from a survey. **Every row is synthetic: no person said any of this.**${manifest
 ## What it is worth
 
 ${manifest.verification}
-${manifest.rewritten_rows > 0 ? `\n${manifest.rewritten_rows} rows are rewritten opinions: their words never stood in a conversation.\n` : ''}
+${judgeLines(manifest)}${manifest.rewritten_rows > 0 ? `\n${manifest.rewritten_rows} rows are rewritten opinions: their words never stood in a conversation.\n` : ''}
 | culture | train | test | opinions kept | opinions dropped, by reason |
 | --- | --- | --- | --- | --- |
 ${manifest.cultures.map(cultureLine).join('\n')}
@@ -53,6 +53,19 @@ ${manifest.survey.citation}
 
 Method: Li et al., CulturePark (NeurIPS 2024, arXiv 2405.15145); Li et al., CultureLLM (NeurIPS 2024, arXiv 2402.10946).
 `;
+}
+
+/** A line for each judge and language, with the cultures that it judged. */
+function judgeLines({ judges }: Manifest): string {
+  const cultures = new Map<string, Set<string>>();
+  for (const { culture, language, provider, model, in_words } of judges) {
+    const line = `${plain(model)} (${plain(provider)}) on dialogues in ${language}: **${plain(in_words)}**`;
+    cultures.set(line, (cultures.get(line) ?? new Set()).add(culture));
+  }
+  return [...cultures]
+    .map(([line, own]) => `\n- Verifier ${line} [${[...own].sort().map(plain).join(', ')}]`)
+    .join('')
+    .concat(judges.length > 0 ? '\n' : '');
 }
 
 function cultureLine({ culture, train, test, funnel }: Manifest['cultures'][number]): string {

@@ -38,6 +38,27 @@ export interface ExportedCulture {
   funnel: Record<string, number>;
 }
 
+/** Who judged a culture's opinions, and what that judge is worth in the language of their dialogues. */
+export interface ExportedJudge {
+  run: string;
+  culture: string;
+  language: string;
+  provider: string;
+  model: string;
+  /** Plain words, such as "not calibrated". */
+  in_words: string;
+  calibration: {
+    source: string;
+    provenance: string;
+    n: number;
+    accuracy: number;
+    balanced_accuracy: number;
+    low: number;
+    high: number;
+    kappa: number | null;
+  } | null;
+}
+
 /** `manifest.json`: what the data is and where it came from. */
 export interface Manifest {
   format_version: 1;
@@ -48,6 +69,8 @@ export interface Manifest {
   scripted_rows: number;
   rewritten_rows: number;
   verification: string;
+  /** Verifiers whose verdicts let rows in; none where no row claims a stance. */
+  judges: readonly ExportedJudge[];
   runs: readonly ExportedRun[];
   cultures: readonly ExportedCulture[];
   test_topics: readonly string[];

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { card } from '../export/card.ts';
+import { exportedJudge, isVerified, judgesOf, requireCalibrated, type JudgeAtWork } from './judges.ts';
 import { openExportFolder, type ExportFolder } from '../export/folder.ts';
 import { formats } from '../export/formats.ts';
 import {
@@ -41,6 +42,8 @@ export interface ExportInput {
   /** Folder name; needed for several runs together. */
   name?: string | undefined;
   includeScripted?: boolean | undefined;
+  /** Lower 95% bound of the balanced accuracy that each culture's verifier must reach, 0 to 1; a UserError otherwise. */
+  requireCalibrated?: number | undefined;
 }
 
 export interface Exported {
@@ -59,6 +62,7 @@ interface Source {
   run: RunRow;
   config: RunConfig;
   includeScripted: boolean;
+  judges: readonly JudgeAtWork[];
 }
 
 /** What is counted on the way. */
@@ -76,10 +80,20 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
   if (runs.length > 1 && !input.name)
     throw new UserError('Several runs need a name for their common folder.', { mend: 'Add --name NAME.' });
   const name = input.name ?? (runs[0] as RunRow).id;
-  const sources = runs.map((run) => {
-    const config = JSON.parse(run.config) as RunConfig;
-    return { run, config, includeScripted: input.includeScripted ?? config.scenario.export.include_scripted };
-  });
+  const sources = await Promise.all(
+    runs.map(async (run) => {
+      const config = JSON.parse(run.config) as RunConfig;
+      const includeScripted = input.includeScripted ?? config.scenario.export.include_scripted;
+      return { run, config, includeScripted, judges: await judgesOf(store, run, includeScripted) };
+    }),
+  );
+  if (input.requireCalibrated !== undefined)
+    requireCalibrated(
+      sources.flatMap(({ judges }) => judges),
+      input.requireCalibrated,
+      runs,
+      store.path,
+    );
   const topicIds = [...new Set(sources.flatMap(({ config }) => config.topics))];
   const { survey, statements } = await storedSurvey(store, topicIds);
   const test = testTopics(
@@ -173,7 +187,7 @@ function textsFrom({ survey, statements }: Words, language: string): SurveyTexts
 
 function sampleOf(
   row: AcceptedRow,
-  { run, config }: Source,
+  { run, config, judges }: Source,
   { survey, test }: Words,
   texts: SurveyTexts,
 ): Sample {
@@ -199,7 +213,7 @@ function sampleOf(
       opinion: row.text,
       rewritten: row.rewriteOf !== null,
       stance: row.stanceCode === null ? null : { code: row.stanceCode, scale: scale as Scale },
-      status: row.stanceCode === null ? 'no-stance' : 'unverified',
+      status: row.stanceCode === null ? 'no-stance' : isVerified(judges, row) ? 'verified' : 'unverified',
       scripted: row.scripted === 1,
     },
     texts,
@@ -296,6 +310,7 @@ async function manifestParts(
     scripted_rows: tally.scripted,
     rewritten_rows: tally.rewritten,
     verification: verificationText(tally.statuses),
+    judges: sources.flatMap(({ judges }) => judges.map(exportedJudge)),
     runs: await Promise.all(sources.map((source) => exportedRun(store, source))),
     cultures,
     topics: topicIds.flatMap((id) => {
@@ -342,9 +357,13 @@ function verificationText(statuses: ReadonlySet<Sample['status']>): string {
   if (statuses.size === 0) parts.push('There are no rows.');
   if (statuses.has('unverified')) {
     parts.push(
-      "The rows are **unverified**: the model that judged whether an opinion agrees with the persona's answer was never calibrated against labelled examples, so nobody knows how often it is right.",
+      `${statuses.has('verified') ? 'Some' : 'The'} rows are **unverified**: the model that judged whether an opinion agrees with the persona's answer was never calibrated in the language of the dialogue, or is no better than chance.`,
     );
   }
+  if (statuses.has('verified'))
+    parts.push(
+      'Rows with status `verified` were let in by a model whose verdicts were calibrated in the language of the dialogue (below); no person has seen them.',
+    );
   if (statuses.has('no-stance'))
     parts.push(
       'Rows with status `no-stance` are about topics that no survey figures exist for: no fidelity to any culture is claimed.',

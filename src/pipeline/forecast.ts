@@ -1,3 +1,4 @@
+import { secondVerifier } from '../dialogue/types.ts';
 import type { Usage } from '../models/port.ts';
 import { cellOf, type CellKey, type Load, type Part, type Range } from './load.ts';
 import { CHECKS } from './profile-readings.ts';
@@ -189,7 +190,9 @@ function expected(key: CellKey, part: Part, tally: Tally, learnt: Learnt, turns:
 /** The stage whose replies tell how much another one will have to do. */
 const teller: Record<CellKey, CellKey> = {
   [cellOf('verify', 'verifier')]: cellOf('extract', 'extractor'),
+  [cellOf('verify', secondVerifier)]: cellOf('extract', 'extractor'),
   [cellOf('verify_rewrite', 'verifier')]: cellOf('rewrite', 'extractor'),
+  [cellOf('verify_rewrite', secondVerifier)]: cellOf('rewrite', 'extractor'),
 };
 
 /** There may always be one more reply that has to be repaired, and asked for again. */

@@ -1,4 +1,5 @@
 import { planTurnReadings, readingsIn, WINDOW, type Read, type ReadingRequest } from '../dialogue/reader.ts';
+import { readerPromptHash } from '../dialogue/reader-prompts.ts';
 import { contentHash } from '../ids.ts';
 import { planOpinionReadings } from '../refinement/read-opinions.ts';
 import type { Scene } from '../refinement/scene.ts';
@@ -49,7 +50,7 @@ async function open(
   more: Record<string, unknown>,
   from: string | null,
 ): Promise<StageRun> {
-  const prompt = contentHash(JSON.stringify(props.readerPrompts));
+  const prompt = readerPromptHash(props.readerPrompts);
   const settings = { model: identityOf('reader'), prompt, window: WINDOW, ...more };
   const fingerprint = contentHash(stage, JSON.stringify(settings));
   return openStage(store, { runId, stage, after: [], fingerprint, settings, input: from });

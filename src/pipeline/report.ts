@@ -7,13 +7,12 @@ import {
   emptyCells,
   type CellData,
 } from '../evaluation/report-cells.ts';
-import type { JudgeRow } from '../evaluation/report-rows.ts';
-import { buildReport, type Judge, type Report, type ReportHead } from '../evaluation/report.ts';
+import { buildReport, type Report, type ReportHead } from '../evaluation/report.ts';
 import { coursesOf, type Course } from '../evaluation/stances.ts';
 import { groupBy } from '../group-by.ts';
 import { costsOf } from '../store/inspect.ts';
 import { stanceLedger } from '../store/readings.ts';
-import { classRows, endRows, judgeRows, largest, readPages, seatRows, textRows } from '../store/report.ts';
+import { classRows, endRows, largest, readPages, seatRows, textRows } from '../store/report.ts';
 import { runCounts, type RunRow } from '../store/runs.ts';
 import { omissionsIn } from '../store/samples.ts';
 import type { Store } from '../store/store.ts';
@@ -21,6 +20,7 @@ import { storedSurvey } from '../store/survey.ts';
 import { countryName } from '../survey/texts.ts';
 import type { Survey } from '../survey/types.ts';
 import type { CultureSnapshot, RunConfig, RunModels } from './config.ts';
+import { reportJudges } from './report-judges.ts';
 
 /** A run's report, and beside it another's. */
 export interface Reported {
@@ -76,8 +76,7 @@ async function measured(
     words: new Map(config.cultures.map((culture) => [culture.id, wordsOf(culture, config.languages)])),
     largest: await largest(read, run.id),
     costs: await costsOf(read, run.id),
-    judges: (await judgeRows(read, run.id)).map(judged),
-    reader: null,
+    ...(await reportJudges(read, run.id, config)),
   });
   return { report, cells };
 }
@@ -119,9 +118,6 @@ async function headOf(store: Store, survey: Survey, run: RunRow, config: RunConf
     finished: run.finished_at,
   };
 }
-
-/** What is known of how well a judge judges: nothing, as long as nobody has calibrated it. */
-const judged = (row: JudgeRow): Judge => ({ ...row, calibration: 'not calibrated' });
 
 /** Names of a culture, its language and countries, in English, in its own language and in those that were spoken. */
 function wordsOf({ name, language, countries }: CultureSnapshot, spoken: readonly string[]): string[] {

@@ -69,7 +69,7 @@ export async function* stanceLedger(read: Reader, runId: string): AsyncGenerator
     );
     if (page.length === 0) return;
     const { rows } = await sql<ViewRow>`
-      SELECT l.*, d.key AS dialogue_key, p.key AS persona_key
+      SELECT l.*, d.key AS dialogue_key, d.language, p.key AS persona_key
       FROM v_ledger l JOIN dialogues d ON d.id = l.dialogue_id JOIN personas p ON p.id = l.persona_id
       WHERE l.dialogue_id IN (${sql.join(page.map(({ id }) => id))})
       ORDER BY d.key, p.key, coalesce(l.idx, -1), l.moment`.execute(read);
@@ -86,6 +86,7 @@ export async function* stanceLedger(read: Reader, runId: string): AsyncGenerator
 interface ViewRow {
   dialogue_id: string;
   dialogue_key: string;
+  language: string;
   arm: string;
   protocol: string;
   topic_id: string;
@@ -121,6 +122,7 @@ function toLedgerRow(row: ViewRow, places: Places): LedgerRow {
     arm: row.arm,
     protocol: row.protocol,
     topicId: row.topic_id,
+    language: row.language,
     personaKey: row.persona_key,
     personaId: row.persona_id,
     culture: row.culture,

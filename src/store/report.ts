@@ -8,6 +8,7 @@ import type {
   SeatRow,
   TextRow,
 } from '../evaluation/report-rows.ts';
+import { promptIn } from './calibrations.ts';
 import type { Reader } from './store.ts';
 
 /** The delegates of a run's dialogues by culture, topic, country and assigned answer. */
@@ -157,6 +158,7 @@ export async function judgeRows(read: Reader, runId: string): Promise<JudgeRow[]
   return rows.map(({ stage, settings, status, notes }) => ({
     stage,
     model: String((JSON.parse(settings) as { model?: unknown }).model ?? 'unknown'),
+    prompt: promptIn(settings),
     finished: status === 'finished',
     notes: notes ?? 0,
   }));
