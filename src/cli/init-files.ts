@@ -12,6 +12,9 @@ topics: [phones-at-table, my-topic, summer-holidays, Q27]
 topic_files: [../topics/my-topics.yaml]
 # Answers by the survey's weights; needs the official file (culturepark survey import FILE).
 #: weights: false
+# answers: each persona's stance is drawn for its topic. respondents: a persona has all answers of one respondent, drawn by
+# weight, in 10 dialogues a cell or more; needs the official file too (docs/surveys.md).
+#: personas: answers
 
 # Dialogues for each culture and topic. The personas' answers are spread as the survey's are.
 dialogues_per_cell: 2

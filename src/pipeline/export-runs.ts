@@ -1,12 +1,15 @@
 // Longer than most files: it joins store, texts, samples, files and manifest, and each of these is a few lines.
 import { join } from 'node:path';
+import { placesOf } from '../dialogue/anonymous.ts';
 import { UserError } from '../errors.ts';
 import { card } from '../export/card.ts';
 import { openExportFolder, type ExportFolder } from '../export/folder.ts';
 import { formats } from '../export/formats.ts';
 import {
   notFor,
+  notForRespondents,
   personaNotice,
+  respondentNotice,
   type ExportedCulture,
   type ExportedRun,
   type Manifest,
@@ -33,6 +36,7 @@ import { countryName, loadTexts, statementIn, type SurveyTexts } from '../survey
 import type { Scale, Survey, Topic } from '../survey/types.ts';
 import { version } from '../version.ts';
 import type { RunConfig, RunModels } from './config.ts';
+import { byWeights } from './scenario.ts';
 
 export interface ExportInput {
   store: Store;
@@ -59,6 +63,8 @@ interface Source {
   run: RunRow;
   config: RunConfig;
   includeScripted: boolean;
+  /** Whether its personas stand for respondents: then no two of its rows may tell that they are of one person. */
+  respondents: boolean;
 }
 
 /** What is counted on the way. */
@@ -67,6 +73,7 @@ interface Tally {
   rewritten: number;
   scripted: number;
   scriptedLeftOut: number;
+  namedLeftOut: number;
   statuses: Set<Sample['status']>;
 }
 
@@ -78,7 +85,12 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
   const name = input.name ?? (runs[0] as RunRow).id;
   const sources = runs.map((run) => {
     const config = JSON.parse(run.config) as RunConfig;
-    return { run, config, includeScripted: input.includeScripted ?? config.scenario.export.include_scripted };
+    return {
+      run,
+      config,
+      includeScripted: input.includeScripted ?? config.scenario.export.include_scripted,
+      respondents: config.scenario.personas === 'respondents',
+    };
   });
   const topicIds = [...new Set(sources.flatMap(({ config }) => config.topics))];
   const { survey, statements } = await storedSurvey(store, topicIds);
@@ -91,6 +103,7 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
     rewritten: 0,
     scripted: 0,
     scriptedLeftOut: 0,
+    namedLeftOut: 0,
     statuses: new Set(),
   };
   const folder = openExportFolder(out, name);
@@ -132,7 +145,7 @@ async function exportRun(
   words: Words,
   tally: Tally,
 ): Promise<void> {
-  const { run, config, includeScripted } = source;
+  const { run, config, includeScripted, respondents } = source;
   const texts = new Map<string, SurveyTexts>();
   await withdrawSamples(store, run.id);
   let page: SampleRow[] = [];
@@ -141,10 +154,15 @@ async function exportRun(
       tally.scriptedLeftOut += 1;
       continue;
     }
+    // A name is the same on every topic, and tells age band and gender.
+    if (respondents && isNamed(row)) {
+      tally.namedLeftOut += 1;
+      continue;
+    }
     const language = config.scenario.export.language === 'english' ? 'en' : row.language;
     if (!texts.has(language)) texts.set(language, textsFrom(words, language));
     const sample = sampleOf(row, source, words, texts.get(language) as SurveyTexts);
-    await writeSample(folder, config.scenario.export.formats, sample);
+    await writeSample(folder, source, sample);
     count(tally, sample);
     page.push({
       id: sample.id,
@@ -164,6 +182,9 @@ async function exportRun(
   }
   await saveSamples(store, page);
 }
+
+const isNamed = ({ text, personaName }: AcceptedRow): boolean =>
+  new RegExp(placesOf(personaName.normalize('NFC')), 'u').test(text.normalize('NFC'));
 
 /** The package's templates and labels, with the statements that the database holds. */
 function textsFrom({ survey, statements }: Words, language: string): SurveyTexts {
@@ -226,10 +247,10 @@ const columns = [
 
 async function writeSample(
   folder: ExportFolder,
-  names: readonly (keyof typeof formats)[],
+  { config, respondents }: Source,
   sample: Sample,
 ): Promise<void> {
-  for (const name of names) {
+  for (const name of config.scenario.export.formats) {
     const { extension, line } = formats[name];
     const text = line(sample);
     for (const part of [sample.culture, 'all']) {
@@ -253,8 +274,9 @@ async function writeSample(
         path,
         folder.lines(path),
         id,
-        opinionId,
-        dialogueId,
+        // A respondent's samples have nothing in common but the run: each is its own pseudonym.
+        respondents ? '' : opinionId,
+        respondents ? '' : dialogueId,
         runId,
         culture,
         country,
@@ -307,13 +329,20 @@ async function manifestParts(
     left_out: {
       no_answers: omissions.map(({ culture, topic_id: topic, reason }) => ({ culture, topic, reason })),
       scripted_rows: tally.scriptedLeftOut,
+      ...(tally.namedLeftOut > 0 ? { named_rows: tally.namedLeftOut } : {}),
     },
     missing_above_20_percent: missingCells(survey, topicIds, cultures),
     survey: await sourcesOf(store, sources, survey),
-    personas: personaNotice,
-    not_for: notFor,
+    personas: personasSaid(sources),
+    not_for: sources.some(({ respondents }) => respondents) ? [...notFor, notForRespondents] : notFor,
   };
 }
+
+const personasSaid = (sources: readonly Source[]): string =>
+  [
+    ...(sources.some(({ respondents }) => !respondents) ? [personaNotice] : []),
+    ...(sources.some(({ respondents }) => respondents) ? [respondentNotice] : []),
+  ].join(' ');
 
 /** The surveys behind the runs' topics; a run without topics of an imported survey has the shipped figures. */
 async function sourcesOf(
@@ -330,8 +359,8 @@ async function sourcesOf(
   );
   return surveySources(
     {
-      plain: drawn.some(({ config }) => !config.scenario.weights),
-      weighted: drawn.some(({ config }) => config.scenario.weights),
+      plain: drawn.some(({ config }) => !byWeights(config.scenario)),
+      weighted: drawn.some(({ config }) => byWeights(config.scenario)),
     },
     imported,
   );
