@@ -82,7 +82,7 @@ export function samplePeople(survey: Survey, plan: PeoplePlan): Persona[] {
   const parts = [people.secret, seed, culture.id, group] as const;
   const seated = plan.answers
     ? fill(plan, plan.answers, [], [...parts, topic.id, 'asked for'])
-    : [...together(survey, plan, parts).filter(({ person }) => answersOn(person, topic))];
+    : together(survey, plan, parts).filter(({ person }) => answersOn(person, topic));
   if (!plan.answers) {
     const shares = answerShares(survey, culture.countries, topic).filter(
       (answer) => whoAnswered(people, topic, answer).length > 0,

@@ -33,7 +33,9 @@ type Environment = { baseUrl: string | undefined; apiKey: string | undefined; na
 export async function dryRun(asked: Asked, environment: Environment): Promise<number> {
   const set = [...asked.set, ...(asked.seed === undefined ? [] : [`seed=${asked.seed}`])];
   const loaded = loadScenario(asked.scenario, set);
-  const imported = existsSync(asked.db) ? await reading(asked.db, null, (read) => importedFor(read, loaded)) : null;
+  const imported = existsSync(asked.db)
+    ? await reading(asked.db, null, (read) => importedFor(read, loaded))
+    : null;
   const prepared = prepareFrom(loaded, new Map(), imported);
   const seed = prepared.props.scenario.seed ?? 1;
   const { entries, modelFor, fallback } = await pricedModels(prepared, asked, set, environment);
