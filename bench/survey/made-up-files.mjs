@@ -17,6 +17,11 @@ const codesOf = new Map();
 for (const [scale, code] of rowsOf('wvs7_scales.csv'))
   codesOf.set(scale, [...(codesOf.get(scale) ?? []), Number(code)]);
 
+/** Scales of the countries that were shown others. */
+const otherScales = new Map(
+  rowsOf('wvs7_scale_exceptions.csv').map(([country, topic, scale]) => [`${country} ${topic}`, scale]),
+);
+
 /** `${country} ${topic}` -> { counts: Map(code -> n), missing } */
 const shipped = new Map();
 for (const [country, topic, code, count, , missing] of rowsOf('wvs7_marginals.csv')) {
@@ -203,7 +208,7 @@ export function correlatedRow(loading = 0.65) {
     const leaning = 0.8 * normal(number, 14) + (age - 50) / 60 - (education - 2) / 3;
     topics.forEach((topic, at) => {
       const asked = shipped.get(`${country} ${topic}`);
-      const codes = asked ? [...asked.counts.keys()].sort((a, b) => a - b) : codesOf.get(scaleOf.get(topic));
+      const codes = codesOf.get(otherScales.get(`${country} ${topic}`) ?? scaleOf.get(topic));
       const isAsked = !asked || [...asked.counts.values()].some((n) => n > 0);
       const own = loading * leaning + Math.sqrt(1 - loading * loading) * normal(number, 100 + at);
       // The middle of the answers is at another place for each topic.

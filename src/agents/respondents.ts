@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.ts';
 import { cellKey, pick, shortId, shuffled } from '../ids.ts';
 import { balancedSample } from '../survey/balanced.ts';
 import { answerShares } from '../survey/mixture.ts';
@@ -66,10 +67,12 @@ const answersOn = ({ answers }: Person, { id, scale }: Topic): boolean => scale 
 const codeOn = ({ answers }: Person, { id, scale }: Topic): number | null =>
   scale === null ? null : (answers.get(id) ?? null);
 
+type Part = string | number;
+
 interface Seated {
   person: Person;
   /** What the persona's key is made of. */
-  who: readonly (string | number)[];
+  who: readonly Part[];
 }
 
 /**
@@ -78,27 +81,11 @@ interface Seated {
  * answered, drawn by weight so that the answers come out as the survey has them. In an order that is the topic's own.
  */
 export function samplePeople(survey: Survey, plan: PeoplePlan): Persona[] {
-  const { people, seed, culture, topic, group, n } = plan;
+  const { people, seed, culture, topic, group } = plan;
   const parts = [people.secret, seed, culture.id, group] as const;
   const seated = plan.answers
     ? fill(plan, plan.answers, [], [...parts, topic.id, 'asked for'])
-    : together(survey, plan, parts).filter(({ person }) => answersOn(person, topic));
-  if (!plan.answers) {
-    const shares = answerShares(survey, culture.countries, topic).filter(
-      (answer) => whoAnswered(people, topic, answer).length > 0,
-    );
-    const missing = shares.map(({ country, code, share }) => {
-      const got = seated.filter(
-        ({ person }) => person.country === country && codeOn(person, topic) === code,
-      ).length;
-      return Math.max(0, n * share - got);
-    });
-    if (seated.length < n) {
-      const drawn = systematicSample(missing, n - seated.length, sampleStart(...parts, topic.id));
-      const answers = drawn.map((at) => shares[at] as (typeof shares)[number]);
-      seated.push(...fill(plan, answers, seated, [...parts, topic.id, 'instead']));
-    }
-  }
+    : seatedOn(survey, plan, parts);
   const order = shuffled(seated, ...parts, topic.id, 'seats');
   return paired(
     order.map((one) => personaOf(plan, one)),
@@ -106,44 +93,60 @@ export function samplePeople(survey: Survey, plan: PeoplePlan): Persona[] {
   );
 }
 
-/** The people of a group by people, seed, culture and number: the same for all topics, drawn once. */
+/** The people of the group who answered the topic, and others for the seats that are left. */
+function seatedOn(survey: Survey, plan: PeoplePlan, parts: readonly Part[]): Seated[] {
+  const { people, culture, topic, n } = plan;
+  const first = together(survey, plan, parts).filter(({ person }) => answersOn(person, topic));
+  if (first.length >= n) return first;
+  const shares = answerShares(survey, culture.countries, topic).filter(
+    (answer) => whoAnswered(people, topic, answer).length > 0,
+  );
+  const missing = shares.map(({ country, code, share }) => {
+    const got = first.filter(({ person }) => person.country === country && codeOn(person, topic) === code);
+    return Math.max(0, n * share - got.length);
+  });
+  const drawn = systematicSample(missing, n - first.length, sampleStart(...parts, topic.id));
+  const answers = drawn.map((at) => shares[at] as (typeof shares)[number]);
+  return [...first, ...fill(plan, answers, first, [...parts, topic.id, 'instead'])];
+}
+
+/** The people of each group: the same for all topics, and for whoever plans again. */
 const drawnTogether = new WeakMap<People, Map<string, Seated[]>>();
 
-/** People who speak on every topic that they answered: a balanced sample by weight over age, gender, education and all answers. */
-function together(survey: Survey, plan: PeoplePlan, parts: readonly (string | number)[]): Seated[] {
-  const { people, culture, topics, n } = plan;
-  const known = drawnTogether.get(people) ?? new Map<string, Seated[]>();
-  drawnTogether.set(people, known);
-  const key = JSON.stringify([...parts, n, topics.map(({ id }) => id)]);
-  const drawn = known.get(key) ?? drawTogether();
+function together(survey: Survey, plan: PeoplePlan, parts: readonly Part[]): Seated[] {
+  const known = drawnTogether.get(plan.people) ?? new Map<string, Seated[]>();
+  drawnTogether.set(plan.people, known);
+  const key = JSON.stringify([...parts, plan.n, plan.topics.map(({ id }) => id)]);
+  const drawn = known.get(key) ?? drawTogether(survey, plan, parts);
   known.set(key, drawn);
   return drawn;
+}
 
-  function drawTogether(): Seated[] {
-    const total = culture.countries.reduce((sum, { weight }) => sum + weight, 0);
-    const pool = countriesTogether(culture, n).flatMap(({ code, weight }) => {
-      const own = drawable(people, code).filter((person) => topics.some((topic) => answersOn(person, topic)));
-      const all = own.reduce((sum, person) => sum + person.weight, 0);
-      return own.map((person) => ({
-        person,
-        expected: ((n * weight) / total) * (person.weight / all),
-      }));
-    });
-    const numbers = new Map<string, number>();
-    const numberOf = (trait: string): number => {
-      if (!numbers.has(trait)) numbers.set(trait, numbers.size);
-      return numbers.get(trait) as number;
-    };
-    const traits = pool.map(({ person }) => traitsOf(survey, topics, person).map(numberOf));
-    const times = balancedSample(
-      pool.map(({ expected }) => expected),
-      traits,
-      ...parts,
-    );
-    return pool
-      .flatMap(({ person }, at) => Array.from({ length: times[at] as number }, () => person))
-      .map((person, k) => ({ person, who: [...parts, 'together', k] }));
-  }
+/** People who speak on every topic that they answered: a balanced sample by weight over age, gender, education and all answers. */
+function drawTogether(
+  survey: Survey,
+  { people, culture, topics, n }: PeoplePlan,
+  parts: readonly Part[],
+): Seated[] {
+  const total = culture.countries.reduce((sum, { weight }) => sum + weight, 0);
+  const pool = countriesTogether(culture, n).flatMap(({ code, weight }) => {
+    const own = drawable(people, code).filter((person) => topics.some((topic) => answersOn(person, topic)));
+    const all = own.reduce((sum, person) => sum + person.weight, 0);
+    return own.map((person) => ({ person, expected: ((n * weight) / total) * (person.weight / all) }));
+  });
+  const numbers = new Map<string, number>();
+  const numberOf = (trait: string): number => {
+    if (!numbers.has(trait)) numbers.set(trait, numbers.size);
+    return numbers.get(trait) as number;
+  };
+  const times = balancedSample(
+    pool.map(({ expected }) => expected),
+    pool.map(({ person }) => traitsOf(survey, topics, person).map(numberOf)),
+    ...parts,
+  );
+  return pool
+    .flatMap(({ person }, at) => Array.from({ length: times[at] as number }, () => person))
+    .map((person, k) => ({ person, who: [...parts, 'together', k] }));
 }
 
 function traitsOf(survey: Survey, topics: readonly Topic[], person: Person): string[] {
@@ -161,15 +164,29 @@ function traitsOf(survey: Survey, topics: readonly Topic[], person: Person): str
 
 type Answer = { country: string; code: number | null };
 
-const whoAnswered = (people: People, topic: Topic, { country, code }: Answer): Person[] =>
-  drawable(people, country).filter((person) => answersOn(person, topic) && codeOn(person, topic) === code);
+const answered = new WeakMap<People, Map<string, Map<number | null, Person[]>>>();
+
+/** Who can be drawn for an answer; looked up once a country and topic. */
+function whoAnswered(people: People, topic: Topic, { country, code }: Answer): readonly Person[] {
+  const known = answered.get(people) ?? new Map<string, Map<number | null, Person[]>>();
+  answered.set(people, known);
+  const key = cellKey(topic.id, country);
+  const found =
+    known.get(key) ??
+    groupBy(
+      drawable(people, country).filter((person) => answersOn(person, topic)),
+      (person) => codeOn(person, topic),
+    );
+  known.set(key, found);
+  return found.get(code) ?? [];
+}
 
 /** Somebody for each answer, by weight among those who gave it; as far as there are others, nobody who is seated already. */
 function fill(
   { people, topic }: PeoplePlan,
   answers: readonly Answer[],
   seated: readonly Seated[],
-  parts: readonly (string | number)[],
+  parts: readonly Part[],
 ): Seated[] {
   const taken = new Set(seated.map(({ person }) => person));
   const lists = new Map<string, { places: number[]; answer: Answer }>();
@@ -216,7 +233,7 @@ function personaOf({ culture, runId, topic, language }: PeoplePlan, { person, wh
     name: pick(names[gender][ageBand], key, 'name'),
     ageBand,
     gender,
-    education: person.education,
+    ...(person.education === null ? {} : { education: person.education }),
     stances: new Map(code === null ? [] : [[topic.id, code]]),
     respondent: { surveyId: person.surveyId, number: person.number },
   };

@@ -46,7 +46,7 @@ export interface Persona {
   /** Stances by topic id: an answer code of the scale shown in the persona's country. */
   stances: ReadonlyMap<string, number>;
   /** Where it stands for a respondent who told it. */
-  education?: Education | null;
+  education?: Education;
   /** Whom it stands for, where a scenario draws respondents; the user's database alone knows. */
   respondent?: { surveyId: string; number: number };
 }

@@ -161,7 +161,7 @@ export async function seatsOf(
             name: row.name as string,
             ageBand: row.age_band as AgeBand,
             gender: row.gender as Gender,
-            education: row.education as Education | null,
+            ...(row.education === null ? {} : { education: row.education as Education }),
             stances: new Map(row.code === null ? [] : [[dialogue.topic_id, row.code]]),
           },
   }));
