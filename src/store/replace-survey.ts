@@ -84,8 +84,10 @@ async function refusePeople(trx: Trx, surveyId: string): Promise<void> {
   if (used) throw inUse(`personas of the run ${used.run_id} stand for its respondents`);
 }
 
-const weightsIn = (config: string): boolean =>
-  (JSON.parse(config) as { scenario?: { weights?: boolean } }).scenario?.weights === true;
+function weightsIn(config: string): boolean {
+  const { scenario } = JSON.parse(config) as { scenario?: { weights?: boolean; personas?: string } };
+  return scenario?.weights === true || scenario?.personas === 'respondents';
+}
 
 const inUse = (why: string): UserError =>
   new UserError(`The figures can't be replaced: ${why}.`, {

@@ -30,7 +30,7 @@ export async function peopleOf(read: Reader, countries: ReadonlySet<string>): Pr
       if (people.length > 0) byCountry.set(country, people);
     }
   }
-  return { secret: await secretOf(read), byCountry, items };
+  return { secret: byCountry.size > 0 ? await secretOf(read) : '', byCountry, items };
 }
 
 /** Empty in a database that an older program made and that is open for reading alone: nothing is drawn for good from it. */

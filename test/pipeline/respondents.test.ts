@@ -7,6 +7,7 @@ import { correlatedRow, writeGlobalOpinions, writeWvs7 } from '../../bench/surve
 import type { Person } from '../../src/agents/respondents.ts';
 import type { Persona } from '../../src/agents/types.ts';
 import { sections } from '../../src/cli/report-sections.ts';
+import { loadEducationPrompts } from '../../src/dialogue/education.ts';
 import { shortId } from '../../src/ids.ts';
 import { exportRuns } from '../../src/pipeline/export-runs.ts';
 import { importSurvey } from '../../src/pipeline/import-survey.ts';
@@ -17,6 +18,8 @@ import { reportRun } from '../../src/pipeline/report.ts';
 import { resumeRun } from '../../src/pipeline/run.ts';
 import { loadScenario } from '../../src/pipeline/scenario.ts';
 import { getRun } from '../../src/store/runs.ts';
+import { packageRoot } from '../../src/paths.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { mixture } from '../../src/survey/mixture.ts';
 import { scenarioFile, scriptedRun, temporaryFolder } from '../helpers/run.ts';
@@ -161,6 +164,31 @@ describe('people drawn', () => {
       expect(other.size).toBeGreaterThan(35);
       expect([...other].filter((number) => mine.has(number)).length).toBeLessThan(12);
     }
+  });
+
+  test('a database that had respondents before gets its secret when it is opened, and keeps it', async () => {
+    const db = openSqlite(path('before.db'));
+    const migrations = join(packageRoot, 'db', 'migrations', 'sqlite');
+    const older = readdirSync(migrations).filter((name) => name.endsWith('.sql') && name < '007');
+    for (const name of older.sort()) db.exec(readFileSync(join(migrations, name), 'utf8'));
+    db.exec(`INSERT INTO surveys VALUES ('s', 'wvs7', 'wvs7', 'respondents', 'f', 'x', 0, 1, 1, '[]', '{}');
+      INSERT INTO respondents VALUES ('s', 'TUR', 1, 1.0, NULL, NULL, NULL, '')`);
+    db.pragma(`application_id = ${0x4350726b}`);
+    db.pragma('user_version = 6');
+    db.close();
+    const secret = async (): Promise<string | undefined> => {
+      const opened = openStore(path('before.db'));
+      const [row] = await opened.read.selectFrom('secrets').select('value').execute();
+      await opened.close();
+      return row?.value;
+    };
+    const given = await secret();
+    expect(given).toMatch(/^[0-9a-f]{32}$/);
+    expect(await secret()).toBe(given);
+    const [own] = await store.read.selectFrom('secrets').select('value').execute();
+    expect(own?.value).toMatch(/^[0-9a-f]{32}$/);
+    await importSurvey(() => store, path('wvs7.csv'));
+    expect(await store.read.selectFrom('secrets').select('value').execute()).toEqual([own]);
   });
 
   test('more dialogues than respondents: some are drawn again, and that is said', async () => {
@@ -440,6 +468,12 @@ describe('a run of respondents', () => {
       expect(text).toContain(words[education as keyof typeof words]);
       expect(text).toContain(gender === 'female' ? 'a woman' : 'a man');
     }
+  });
+
+  test('education has words in every language of the standard prompts', () => {
+    const names = readdirSync(join(packageRoot, 'agents', 'prompts'));
+    const languages = names.flatMap((name) => /^dialogue\.(..)\.yaml$/.exec(name)?.[1] ?? []);
+    expect(Object.keys(loadEducationPrompts().prompts.words).sort()).toEqual(languages.sort());
   });
 
   test('stopped in its planning and in its talk it goes on with the same people', async () => {

@@ -11,6 +11,8 @@ CREATE TABLE persona_respondents (
 CREATE INDEX persona_respondents_who ON persona_respondents (survey_id, country, number);
 
 -- What the draws of respondents, and the keys of their dialogues, are mixed with beside the run's seed: who has the
--- survey's file, the program and the seed, but not this database, can't draw the same people. Random, unlike all else.
+-- survey's file, the program and the seed, but not this database, can't draw the same people. Random, unlike all else;
+-- an import of respondents makes it, and this for those that are here already.
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO secrets (name, value) VALUES ('respondents', lower(hex(randomblob(16))));
+INSERT INTO secrets (name, value)
+SELECT 'respondents', lower(hex(randomblob(16))) WHERE EXISTS (SELECT 1 FROM respondents);
