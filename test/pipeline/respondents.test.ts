@@ -451,6 +451,7 @@ describe('a run of respondents', () => {
       expect(sampling_error).toBeGreaterThan(0.05);
       expect(deviation).toBeLessThan(1.3 * sampling_error);
     }
+    expect(report.verdict.join(' ')).toMatch(/Personas stand for respondents: in \d of 4 cells/);
     const panel = sections(report, null).find(({ id }) => id === 'drawn');
     expect(panel?.head).toEqual(['culture', 'topic', 'people', 'off', 'deviation', 'sampling error']);
     expect(panel?.rows).toHaveLength(4);
