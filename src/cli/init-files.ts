@@ -12,6 +12,9 @@ topics: [phones-at-table, my-topic, summer-holidays, Q27]
 topic_files: [../topics/my-topics.yaml]
 # Answers by the survey's weights; needs the official file (culturepark survey import FILE).
 #: weights: false
+# Stances drawn topic by topic from the answers, or all answers of one of the respondents together, drawn by weight
+# (docs/surveys.md); the latter needs the official file too, and 10 dialogues a cell or more.
+#: personas: answers
 
 # Dialogues for each culture and topic. The personas' answers are spread as the survey's are.
 dialogues_per_cell: 2

@@ -29,6 +29,7 @@ export function sections(report: Report, comparison: Comparison | null): Section
     comparison ? runsSection(report, comparison) : null,
     comparison ? comparisonSection(comparison) : null,
     cellsSection(report),
+    drawnSection(report),
     answersSection(report),
     flatteningSection(report),
     driftSection(report),
@@ -188,6 +189,23 @@ function cellsSection(report: Report): Section {
           : ['', '', '', '', '']),
       ];
     }),
+  };
+}
+
+function drawnSection({ drawn }: Report): Section {
+  return {
+    id: 'drawn',
+    title: 'Respondents drawn, by cell',
+    note: 'Each persona stands for a respondent, so a cell may differ from the survey by more than one person. Deviation: root mean square over the answers of share drawn less share in the survey, in points of a hundred; sampling error: what as many independent draws would give. "Off" is in people, for the answer that differs most.',
+    head: ['culture', 'topic', 'people', 'off', 'deviation', 'sampling error'],
+    rows: drawn.map((cell) => [
+      cell.culture,
+      cellName(cell),
+      cell.n,
+      figure(cell.off_by, 1),
+      figure(100 * cell.deviation, 2),
+      figure(100 * cell.sampling_error, 2),
+    ]),
   };
 }
 

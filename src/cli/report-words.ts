@@ -25,7 +25,11 @@ export const money = (usd: number | null): string =>
   usd === null ? 'unknown' : usd === 0 ? '$0' : usd < 0.01 ? `$${usd.toPrecision(2)}` : `$${usd.toFixed(2)}`;
 
 /** A cell's topic, with its countries where the culture was shown several scales. */
-export const cellName = ({ topic, split, countries }: ReportCell): string =>
+export const cellName = ({
+  topic,
+  split,
+  countries,
+}: Pick<ReportCell, 'topic' | 'split' | 'countries'>): string =>
   split ? `${topic} (${countries.join(', ')})` : topic;
 
 /** Why a cell has no figure. */

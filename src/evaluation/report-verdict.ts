@@ -6,7 +6,7 @@ import { sum } from './report-cells.ts';
 
 /** The answer in plain words; every sentence holds whatever the data are. */
 export function verdict(report: Omit<Report, 'verdict'>): string[] {
-  const { run, cultures, funnel, judges, flattening, coverage, drift } = report;
+  const { run, cultures, drawn, funnel, judges, flattening, coverage, drift } = report;
   const accepted = sum(funnel, (line) => line.accepted);
   const read = sum(cultures, (line) => line.read + line.none);
   const said: string[] = [];
@@ -24,6 +24,12 @@ export function verdict(report: Omit<Report, 'verdict'>): string[] {
     said.push(
       `Circular: the scripted model plays ${run.models.every(({ scripted }) => scripted) ? 'all roles' : run.scripted_roles.join(', ').replaceAll('_', ' ')}, and its words are made from the survey's answers, so "read against survey" proves the pipeline and says nothing of a language model.`,
     );
+  if (drawn.length > 0) {
+    const near = drawn.filter(({ deviation, sampling_error }) => deviation <= sampling_error);
+    said.push(
+      `Personas stand for respondents: in ${near.length} of ${drawn.length} cells the answers drawn are as near to the survey as that many independent draws are on average, or nearer.`,
+    );
+  }
   if (judges.length > 0 && accepted > 0)
     said.push(
       `Who judged and read: ${judgesSaid(judges)}.${judges.some(({ figures }) => !figures) ? ' What is not calibrated may be right or wrong, nobody has counted how often.' : ''}`,

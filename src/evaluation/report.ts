@@ -1,4 +1,5 @@
 import { groupBy } from '../group-by.ts';
+import { drawnCells, type DrawnCell } from './drawn.ts';
 import { ENOUGH, fidelity, flattened, offBy, rowsOf, type Fidelity, type FlatCell } from './fidelity.ts';
 import type { CellData, CellFigures, ReportCulture } from './report-cells.ts';
 import { sum } from './report-cells.ts';
@@ -22,6 +23,8 @@ export interface ReportHead {
   surveys: string[];
   cultures: string[];
   topics: { id: string; theme: string; statement: string }[];
+  /** Whether personas had one stance, drawn for its topic, or all those of a respondent. */
+  personas: 'answers' | 'respondents';
   models: { name: string; roles: string[]; scripted: boolean }[];
   /** Roles that the scripted model plays. */
   scripted_roles: string[];
@@ -89,6 +92,8 @@ export interface Report {
   verdict: string[];
   cultures: CultureLine[];
   cells: ReportCell[];
+  /** How the respondents drawn for each cell are spread; empty where stances were drawn topic by topic. */
+  drawn: DrawnCell[];
   funnel: FunnelLine[];
   drift: DriftFigures | null;
   flattening: { tested: number; flagged: FlatCell[] };
@@ -149,6 +154,7 @@ export function buildReport(input: ReportInput): Report {
       const own = cell.accepted >= ENOUGH ? fidelity([cell], run.seed, share) : null;
       return { ...figures, dialogues: talks.size, fidelity: own };
     }),
+    drawn: run.personas === 'respondents' ? drawnCells(cells) : [],
     funnel,
     drift: driftFigures(input.courses, run.seed, input.readers),
     flattening: flattened(cells),

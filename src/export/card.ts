@@ -96,13 +96,14 @@ function modelsLine({ runs }: Manifest): string {
 const surveyLine = ({ survey }: Manifest): string => survey.notice;
 
 function leftOut({
-  left_out: { no_answers, scripted_rows },
+  left_out: { no_answers, scripted_rows, named_rows = 0 },
   missing_above_20_percent: missing,
 }: Manifest): string {
   const lines = no_answers.map(
     ({ culture, topic, reason }) => `- ${plain(culture)} × ${plain(topic)}: ${plain(reason)}`,
   );
   if (scripted_rows > 0) lines.push(`- ${scripted_rows} rows of the scripted rehearsal model`);
+  if (named_rows > 0) lines.push(`- ${named_rows} rows whose text told the name of their persona`);
   const flagged = missing.map(
     ({ topic, country, missing_share }) =>
       `- ${plain(topic)} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`,

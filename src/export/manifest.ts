@@ -78,6 +78,8 @@ export interface Manifest {
   left_out: {
     no_answers: readonly { culture: string; topic: string; reason: string }[];
     scripted_rows: number;
+    /** Rows of respondents whose text told their persona's name; left out where there are none. */
+    named_rows?: number;
   };
   missing_above_20_percent: readonly { topic: string; country: string; missing_share: number }[];
   survey: { notice: string; citation: string };
@@ -92,6 +94,9 @@ export const surveyCitation =
   'Haerpfer, C., Inglehart, R., Moreno, A., Welzel, C., Kizilova, K., Diez-Medrano, J., Lagos, M., Norris, P., Ponarin, E. & Puranen, B. (eds.): World Values Survey: Round Seven, country-pooled datafile.';
 export const personaNotice =
   'Personas are invented. Their stances are drawn from the survey; age, gender and name are drawn apart from the stance and carry no survey information.';
+export const respondentNotice =
+  'Each persona stands for one respondent of a survey that the user imported: its answers, age band, gender and education go together as that person gave them; its name is invented. The rows tell neither age, gender nor education, sample ids are pseudonyms made for each row alone, and nothing here says which rows are of one person.';
+export const notForRespondents = 'to find out who answered the survey, or what else a respondent answered';
 export const notFor = [
   'to state what people of a country think: the rows are written by a language model that was told an answer; only the spread of the answers comes from the survey',
   'to profile, score or rank real people or groups',

@@ -14,6 +14,7 @@ import { lastRound } from '../store/yields.ts';
 import type { ModelFor } from './estimate.ts';
 import { exportRuns } from './export-runs.ts';
 import { outlookOf } from './outlook.ts';
+import { peopleNotices } from './people.ts';
 import { omissionsOf, planControls, planDialogues } from './plan.ts';
 import type { Prepared } from './prepare.ts';
 import { read } from './read.ts';
@@ -102,7 +103,10 @@ async function phases(
     },
   };
   try {
-    if (run.phase === 'plan') await plan(store, prepared, run);
+    if (run.phase === 'plan') {
+      for (const notice of peopleNotices(prepared.plan)) watch.say(notice);
+      await plan(store, prepared, run);
+    }
     if (setting.retryFailed) {
       const again = await planFailedAgain(store, run.id);
       watch.say(

@@ -1,5 +1,6 @@
 // Longer than most files: it joins store, texts, samples, files and manifest, and each of these is a few lines.
 import { join } from 'node:path';
+import { placesOf } from '../dialogue/anonymous.ts';
 import { UserError } from '../errors.ts';
 import { card } from '../export/card.ts';
 import { exportedJudge, isVerified, judgesOf, requireCalibrated, type JudgeAtWork } from './judges.ts';
@@ -7,7 +8,9 @@ import { openExportFolder, type ExportFolder } from '../export/folder.ts';
 import { formats } from '../export/formats.ts';
 import {
   notFor,
+  notForRespondents,
   personaNotice,
+  respondentNotice,
   type ExportedCulture,
   type ExportedRun,
   type Manifest,
@@ -34,6 +37,7 @@ import { countryName, loadTexts, statementIn, type SurveyTexts } from '../survey
 import type { Scale, Survey, Topic } from '../survey/types.ts';
 import { version } from '../version.ts';
 import type { RunConfig, RunModels } from './config.ts';
+import { byWeights } from './scenario.ts';
 
 export interface ExportInput {
   store: Store;
@@ -63,6 +67,8 @@ interface Source {
   config: RunConfig;
   includeScripted: boolean;
   judges: readonly JudgeAtWork[];
+  /** Whether its personas stand for respondents: then no two of its rows may tell that they are of one person. */
+  respondents: boolean;
 }
 
 /** What is counted on the way. */
@@ -71,6 +77,7 @@ interface Tally {
   rewritten: number;
   scripted: number;
   scriptedLeftOut: number;
+  namedLeftOut: number;
   statuses: Set<Sample['status']>;
 }
 
@@ -84,7 +91,13 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
     runs.map(async (run) => {
       const config = JSON.parse(run.config) as RunConfig;
       const includeScripted = input.includeScripted ?? config.scenario.export.include_scripted;
-      return { run, config, includeScripted, judges: await judgesOf(store, run, includeScripted) };
+      return {
+        run,
+        config,
+        includeScripted,
+        judges: await judgesOf(store, run, includeScripted),
+        respondents: config.scenario.personas === 'respondents',
+      };
     }),
   );
   if (input.requireCalibrated !== undefined)
@@ -105,6 +118,7 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
     rewritten: 0,
     scripted: 0,
     scriptedLeftOut: 0,
+    namedLeftOut: 0,
     statuses: new Set(),
   };
   const folder = openExportFolder(out, name);
@@ -146,7 +160,7 @@ async function exportRun(
   words: Words,
   tally: Tally,
 ): Promise<void> {
-  const { run, config, includeScripted } = source;
+  const { run, config, includeScripted, respondents } = source;
   const texts = new Map<string, SurveyTexts>();
   await withdrawSamples(store, run.id);
   let page: SampleRow[] = [];
@@ -155,10 +169,15 @@ async function exportRun(
       tally.scriptedLeftOut += 1;
       continue;
     }
+    // A name is the same on every topic, and tells age band and gender.
+    if (respondents && isNamed(row)) {
+      tally.namedLeftOut += 1;
+      continue;
+    }
     const language = config.scenario.export.language === 'english' ? 'en' : row.language;
     if (!texts.has(language)) texts.set(language, textsFrom(words, language));
     const sample = sampleOf(row, source, words, texts.get(language) as SurveyTexts);
-    await writeSample(folder, config.scenario.export.formats, sample);
+    await writeSample(folder, source, sample);
     count(tally, sample);
     page.push({
       id: sample.id,
@@ -178,6 +197,9 @@ async function exportRun(
   }
   await saveSamples(store, page);
 }
+
+const isNamed = ({ text, personaName }: AcceptedRow): boolean =>
+  new RegExp(placesOf(personaName.normalize('NFC')), 'u').test(text.normalize('NFC'));
 
 /** The package's templates and labels, with the statements that the database holds. */
 function textsFrom({ survey, statements }: Words, language: string): SurveyTexts {
@@ -240,10 +262,10 @@ const columns = [
 
 async function writeSample(
   folder: ExportFolder,
-  names: readonly (keyof typeof formats)[],
+  { config, respondents }: Source,
   sample: Sample,
 ): Promise<void> {
-  for (const name of names) {
+  for (const name of config.scenario.export.formats) {
     const { extension, line } = formats[name];
     const text = line(sample);
     for (const part of [sample.culture, 'all']) {
@@ -267,8 +289,9 @@ async function writeSample(
         path,
         folder.lines(path),
         id,
-        opinionId,
-        dialogueId,
+        // A respondent's samples have nothing in common but the run: each is its own pseudonym.
+        respondents ? '' : opinionId,
+        respondents ? '' : dialogueId,
         runId,
         culture,
         country,
@@ -322,13 +345,20 @@ async function manifestParts(
     left_out: {
       no_answers: omissions.map(({ culture, topic_id: topic, reason }) => ({ culture, topic, reason })),
       scripted_rows: tally.scriptedLeftOut,
+      ...(tally.namedLeftOut > 0 ? { named_rows: tally.namedLeftOut } : {}),
     },
     missing_above_20_percent: missingCells(survey, topicIds, cultures),
     survey: await sourcesOf(store, sources, survey),
-    personas: personaNotice,
-    not_for: notFor,
+    personas: personasSaid(sources),
+    not_for: sources.some(({ respondents }) => respondents) ? [...notFor, notForRespondents] : notFor,
   };
 }
+
+const personasSaid = (sources: readonly Source[]): string =>
+  [
+    ...(sources.some(({ respondents }) => !respondents) ? [personaNotice] : []),
+    ...(sources.some(({ respondents }) => respondents) ? [respondentNotice] : []),
+  ].join(' ');
 
 /** The surveys behind the runs' topics; a run without topics of an imported survey has the shipped figures. */
 async function sourcesOf(
@@ -345,8 +375,8 @@ async function sourcesOf(
   );
   return surveySources(
     {
-      plain: drawn.some(({ config }) => !config.scenario.weights),
-      weighted: drawn.some(({ config }) => config.scenario.weights),
+      plain: drawn.some(({ config }) => !byWeights(config.scenario)),
+      weighted: drawn.some(({ config }) => byWeights(config.scenario)),
     },
     imported,
   );

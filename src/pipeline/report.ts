@@ -96,6 +96,7 @@ async function headOf(store: Store, survey: Survey, run: RunRow, config: RunConf
     phase,
     seed,
     description: config.scenario.description ?? null,
+    personas: config.scenario.personas ?? 'answers',
     surveys: [...new Set(topics.map((topic) => topic.survey))],
     cultures: config.cultures.map((culture) => culture.id),
     topics: topics.map(({ id: topic, theme, statement }) => ({

@@ -59,7 +59,10 @@ export interface Database {
     name: string;
     age_band: string;
     gender: string;
+    education: string | null;
   };
+  persona_respondents: { persona_id: string; survey_id: string; country: string; number: number };
+  secrets: { name: string; value: string };
   stances: { persona_id: string; topic_id: string; code: number };
   dialogues: {
     id: string;
