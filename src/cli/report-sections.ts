@@ -33,6 +33,7 @@ export function sections(report: Report, comparison: Comparison | null): Section
     driftSection(report),
     persuasionSection(report),
     breaksSection(report),
+    quotaSection(report),
     funnelSection(report),
     coverageSection(report),
     leftOutSection(report),
@@ -306,6 +307,37 @@ function breaksSection({ drift }: Report): Section | null {
     ]),
   };
 }
+
+function quotaSection({ quota }: Report): Section | null {
+  if (!quota) return null;
+  const off = groupBy(quota.off, ({ culture }) => culture);
+  return {
+    id: 'quota',
+    title: 'Quotas',
+    note: `Accepted opinions against what the scenario asks for, shared out over the answers as the survey has them. "Off" is the largest difference of an answer of a topic in a country.${quota.why ? ` Not filled: ${quota.why}.` : ''}`,
+    head: ['culture', 'asked for', 'accepted', 'answers', 'off', 'not as many as asked for'],
+    rows: quota.cultures.map(({ culture, wanted, accepted, answers, off_by }) => [
+      culture,
+      wanted,
+      accepted,
+      answers,
+      off_by,
+      listed(off.get(culture) ?? []),
+    ]),
+  };
+}
+
+/** The answers that are off their quota, five in words. */
+const listed = (off: NonNullable<Report['quota']>['off']): string =>
+  [
+    ...off
+      .slice(0, 5)
+      .map(
+        ({ topic, country, code, accepted, quota }) =>
+          `${topic} ${country} ${code ?? 'no stance'}: ${accepted} of ${quota}`,
+      ),
+    ...(off.length > 5 ? [`and ${off.length - 5} more`] : []),
+  ].join('; ');
 
 function funnelSection({ funnel }: Report): Section {
   const reasons = [...new Set(funnel.flatMap(({ dropped }) => dropped.map(({ reason }) => reason)))];

@@ -1,6 +1,7 @@
 import type { CultureLine, Report } from './report.ts';
 import { ENOUGH } from './fidelity.ts';
 import { sum } from './report-cells.ts';
+import { quotaSaid } from './report-quota.ts';
 
 /** The answer in plain words; every sentence holds whatever the data are. */
 export function verdict(report: Omit<Report, 'verdict'>): string[] {
@@ -18,6 +19,7 @@ export function verdict(report: Omit<Report, 'verdict'>): string[] {
       `None of the ${accepted} accepted opinions was read, so nobody knows which answers they express. To read them: culturepark refine ${run.id} --set readings.opinions=true`,
     );
   else said.push(...fidelitySaid(cultures));
+  if (report.quota) said.push(quotaSaid(report.quota));
   if (run.scripted_roles.length > 0)
     said.push(
       `Circular: the scripted model plays ${run.models.every(({ scripted }) => scripted) ? 'all roles' : run.scripted_roles.join(', ').replaceAll('_', ' ')}, and its words are made from the survey's answers, so "read against survey" proves the pipeline and says nothing of a language model.`,

@@ -5,6 +5,7 @@ import { sum } from './report-cells.ts';
 import { driftFigures, type DriftFigures } from './report-drift.ts';
 import type { ClassRow, CostLine, EndRow, JudgeRow, Largest, LeftOut, TextRow } from './report-rows.ts';
 import { caricature, diversity, type CaricatureLine, type DiversityLine } from './report-texts.ts';
+import type { QuotaFigures } from './report-quota.ts';
 import type { SideTable } from './persuasion.ts';
 import type { Course } from './stances.ts';
 import { verdict } from './report-verdict.ts';
@@ -69,6 +70,8 @@ export interface Report {
   verdict: string[];
   cultures: CultureLine[];
   cells: ReportCell[];
+  /** Accepted opinions against the quotas; null where the scenario asks for none. */
+  quota: QuotaFigures | null;
   funnel: FunnelLine[];
   drift: DriftFigures | null;
   flattening: { tested: number; flagged: FlatCell[] };
@@ -94,6 +97,7 @@ export interface ReportInput {
   ends: readonly EndRow[];
   seats: readonly { culture: string; topic: string; seats: number }[];
   leftOut: readonly LeftOut[];
+  quota: QuotaFigures | null;
   courses: readonly Course[];
   classes: readonly ClassRow[];
   texts: readonly TextRow[];
@@ -129,6 +133,7 @@ export function buildReport(input: ReportInput): Report {
       const own = cell.accepted >= ENOUGH ? fidelity([cell], run.seed, share) : null;
       return { ...figures, dialogues: talks.size, fidelity: own };
     }),
+    quota: input.quota,
     funnel,
     drift: driftFigures(input.courses, run.seed, input.reader),
     flattening: flattened(cells),

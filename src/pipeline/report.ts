@@ -7,7 +7,8 @@ import {
   emptyCells,
   type CellData,
 } from '../evaluation/report-cells.ts';
-import type { JudgeRow } from '../evaluation/report-rows.ts';
+import type { EndRow, JudgeRow, SeatRow } from '../evaluation/report-rows.ts';
+import { quotaFigures, type QuotaFigures, type QuotaRow } from '../evaluation/report-quota.ts';
 import { buildReport, type Judge, type Report, type ReportHead } from '../evaluation/report.ts';
 import { coursesOf, type Course } from '../evaluation/stances.ts';
 import { groupBy } from '../group-by.ts';
@@ -21,6 +22,8 @@ import { storedSurvey } from '../store/survey.ts';
 import { countryName } from '../survey/texts.ts';
 import type { Survey } from '../survey/types.ts';
 import type { CultureSnapshot, RunConfig, RunModels } from './config.ts';
+import { quotasOf } from './quota.ts';
+import { mostDialogues } from './rounds.ts';
 
 /** A run's report, and beside it another's. */
 export interface Reported {
@@ -60,12 +63,14 @@ async function measured(
   for await (const rows of stanceLedger(read, run.id)) courses.push(...coursesOf(rows));
   const each = Math.max(4, Math.min(TEXTS.cell, Math.floor(TEXTS.all / Math.max(1, cells.length))));
   const left = await omissionsIn(store, run.id);
+  const quota = quotasOfRun(survey, run, config, ends, seats);
   const report = buildReport({
     run: await headOf(store, survey, run, config),
     cultures: config.cultures,
     cells,
     ends,
     seats,
+    quota,
     courses,
     leftOut: left.map(({ topic_id: topic, ...row }) => ({
       ...row,
@@ -80,6 +85,21 @@ async function measured(
     reader: null,
   });
   return { report, cells };
+}
+
+/** The quotas that the run had, by the answers as the database holds them, and what came of them. */
+function quotasOfRun(
+  survey: Survey,
+  run: RunRow,
+  { scenario, cultures, topics: ids }: RunConfig,
+  ...[ends, seats]: [readonly EndRow[], readonly SeatRow[]]
+): QuotaFigures | null {
+  if (!scenario.samples) return null;
+  const topics = ids.flatMap((id) => survey.topics.get(id) ?? []);
+  const quotas = quotasOf({ seed: run.seed, survey, cultures, topics }, scenario.samples.per_culture);
+  const rows = quotas.map(({ topicId: topic, ...row }): QuotaRow => ({ ...row, topic }));
+  const most = mostDialogues({ scenario, cultures });
+  return quotaFigures(rows, ends, seats, { status: run.status, stop_reason: run.stop_reason, most });
 }
 
 async function headOf(store: Store, survey: Survey, run: RunRow, config: RunConfig): Promise<ReportHead> {
