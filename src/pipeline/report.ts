@@ -8,13 +8,14 @@ import {
   type CellData,
 } from '../evaluation/report-cells.ts';
 import type { EndRow, JudgeRow, SeatRow } from '../evaluation/report-rows.ts';
+import { opinionTally } from '../evaluation/report-tally.ts';
 import { quotaFigures, type QuotaFigures, type QuotaRow } from '../evaluation/report-quota.ts';
 import { buildReport, type Judge, type Report, type ReportHead } from '../evaluation/report.ts';
 import { coursesOf, type Course } from '../evaluation/stances.ts';
 import { groupBy } from '../group-by.ts';
 import { costsOf } from '../store/inspect.ts';
 import { stanceLedger } from '../store/readings.ts';
-import { classRows, endRows, judgeRows, largest, readPages, seatRows, textRows } from '../store/report.ts';
+import { judgeRows, opinionPages, personaInWords, seatRows, textRows } from '../store/report.ts';
 import { runCounts, type RunRow } from '../store/runs.ts';
 import { omissionsIn } from '../store/samples.ts';
 import type { Store } from '../store/store.ts';
@@ -55,10 +56,13 @@ async function measured(
   const cells = emptyCells(survey, config.cultures, config.topics);
   const find = cellFinder(cells);
   const seats = await seatRows(read, run.id);
-  const ends = await endRows(read, run.id);
+  const tally = opinionTally();
+  for await (const page of opinionPages(read, run.id)) countReadings(find, tally.add(page));
+  const ends = tally.ends();
   countSeats(find, seats);
   countEnds(find, ends);
-  for await (const page of readPages(read, run.id)) countReadings(find, page);
+  const largest = tally.largest();
+  for (const one of largest) if (one.of === 'persona') one.name = await personaInWords(read, one.name);
   const courses: Course[] = [];
   for await (const rows of stanceLedger(read, run.id)) courses.push(...coursesOf(rows));
   const each = Math.max(4, Math.min(TEXTS.cell, Math.floor(TEXTS.all / Math.max(1, cells.length))));
@@ -76,10 +80,10 @@ async function measured(
       ...row,
       topic,
     })),
-    classes: await classRows(read, run.id),
+    classes: tally.classes(),
     texts: await textRows(read, run.id, each),
     words: new Map(config.cultures.map((culture) => [culture.id, wordsOf(culture, config.languages)])),
-    largest: await largest(read, run.id),
+    largest,
     costs: await costsOf(read, run.id),
     judges: (await judgeRows(read, run.id)).map(judged),
     reader: null,
