@@ -102,7 +102,8 @@ function tableOf({ head, rows }: Pick<Section, 'head' | 'rows'>): Html {
 }
 
 const isNumber = (cell: string | number): boolean =>
-  typeof cell === 'number' || /^([-+$]?\d[\d.,%$()e \-+to]*|too few|not read|unknown|)$/.test(cell);
+  typeof cell === 'number' ||
+  /^([-+$]?\d[\d.,%$()e \-+to]*|too few|not read|no answer found|no order|unknown|)$/.test(cell);
 
 /** Cultures down, topics across; the more accepted opinions the darker. */
 function coverage({ coverage: rows, run }: Report): Html {
@@ -163,7 +164,7 @@ function card(cell: ReportCell): Html {
     <h4>${cell.culture}${cell.split ? ` (${cell.countries.join(', ')})` : ''}</h4>
     <p class="small">
       ${words}; ${accepted} accepted, ${read.read} read${none > 0 ? `, ${none} without an answer` : ''};
-      ${cell.respondents} respondents
+      ${cell.respondents === null ? 'published as shares, respondents unknown' : `${cell.respondents} respondents`}
     </p>
     ${distributionChart(cell)}
     <details>

@@ -68,6 +68,11 @@ function fidelitySaid(cultures: readonly CultureLine[]): string[] {
         '"No more than noise" is no proof of sameness: the intervals say how large a difference the rows could hide.',
       );
   }
+  const unknown = told.filter(({ fidelity }) => fidelity.survey_error === null);
+  if (unknown.length > 0)
+    said.push(
+      `The survey's own error is left out for ${unknown.map(({ culture }) => culture).join(', ')}: shares were published there without the number of people, so it is not known.`,
+    );
   if (few.length > 0)
     said.push(
       `Too few rows (fewer than ${ENOUGH} accepted, or none read): ${few.map(({ culture, accepted }) => `${culture} (${accepted})`).join(', ')}.`,

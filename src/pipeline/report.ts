@@ -48,11 +48,12 @@ const TEXTS = { cell: 40, all: 8000 };
 
 async function measured(
   store: Store,
-  survey: Survey,
+  stored: Survey,
   run: RunRow,
 ): Promise<{ report: Report; cells: CellData[] }> {
   const { read } = store;
   const config = JSON.parse(run.config) as RunConfig;
+  const survey = config.scenario.weights ? stored : unweighted(stored);
   const cells = emptyCells(survey, config.cultures, config.topics);
   const find = cellFinder(cells);
   const seats = await seatRows(read, run.id);
@@ -90,6 +91,12 @@ async function measured(
   });
   return { report, cells };
 }
+
+/** The survey without weighted counts, which a database has of any import and a run only asked for by `weights`. */
+const unweighted = (survey: Survey): Survey => ({
+  ...survey,
+  cells: new Map([...survey.cells].map(([key, cell]) => [key, { ...cell, weighted: null }])),
+});
 
 /** The quotas that the run had, by the answers as the database holds them, and what came of them. */
 function quotasOfRun(
