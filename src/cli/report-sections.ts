@@ -321,7 +321,7 @@ function quotaSection({ quota }: Report): Section | null {
     id: 'quota',
     title: 'Quotas',
     note: `Accepted opinions against what the scenario asks for, shared out over the answers as the survey has them. "Off" is the largest difference of an answer of a topic in a country.${quota.why ? ` Not filled: ${quota.why}.` : ''}`,
-    head: ['culture', 'asked for', 'accepted', 'answers', 'off', 'not as many as asked for'],
+    head: ['culture', 'asked for', 'accepted', 'answers', 'off', 'topic, country and answer that are off'],
     rows: quota.cultures.map(({ culture, wanted, accepted, answers, off_by }) => [
       culture,
       wanted,

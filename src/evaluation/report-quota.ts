@@ -100,7 +100,8 @@ export function quotaSaid({ wanted, accepted, off_by, off, why }: QuotaFigures):
   const short = off.filter((row) => row.accepted < row.quota);
   const over = off.length - short.length;
   const worst = short.slice(0, 3).map((row) => {
-    const lost = row.dropped[0];
+    // One in four lost for one reason says something of why.
+    const lost = row.dropped.find(({ opinions }) => 4 * opinions >= row.voiced);
     return `${row.culture} ${row.topic} in ${row.country}, answer ${row.code ?? 'of no stance'}: ${row.accepted} of ${row.quota} (${row.delegates} people gave it${lost ? `; of their ${row.voiced} opinions ${lost.opinions} ended as "${lost.reason}"` : ''})`;
   });
   const missing = sum(short, (row) => row.quota - row.accepted);

@@ -51,24 +51,25 @@ function fidelitySaid(cultures: readonly CultureLine[]): string[] {
   const told = cultures.flatMap(({ culture, fidelity }) => (fidelity ? [{ culture, fidelity }] : []));
   const few = cultures.filter(({ fidelity }) => !fidelity);
   const said: string[] = [];
+  const unknown = told.filter(({ fidelity }) => fidelity.survey_error === null);
   if (told.length > 0) {
+    const noise = `sampling noise${unknown.length === told.length ? '' : " and the survey's own error"} can`;
     const close = told.filter(({ fidelity }) => fidelity.explained);
     const names = close.map(({ culture }) => culture).join(', ');
     if (close.length > 0)
       said.push(
-        `In ${close.length} of ${told.length} ${told.length === 1 ? 'culture' : 'cultures'} with enough rows the answers read from the accepted opinions differ from the survey's by no more than sampling noise and the survey's own error explain${names ? ` (${names})` : ''}.`,
+        `In ${close.length} of ${told.length} ${told.length === 1 ? 'culture' : 'cultures'} with enough rows the answers read from the accepted opinions differ from the survey's by no more than ${noise} explain${names ? ` (${names})` : ''}.`,
       );
     const far = told.filter(({ fidelity }) => !fidelity.explained);
     if (far.length > 0)
       said.push(
-        `${close.length > 0 ? 'They differ by more in' : 'The answers read from the accepted opinions differ from the survey by more than sampling noise and its own error explain in'} ${far.map(({ culture, fidelity: { similarity } }) => `${culture} (1 - JSD ${figure(similarity.estimate)}, between ${figure(similarity.low)} and ${figure(similarity.high)})`).join(', ')}.`,
+        `${close.length > 0 ? 'They differ by more in' : `The answers read from the accepted opinions differ from the survey by more than ${noise} explain in`} ${far.map(({ culture, fidelity: { similarity } }) => `${culture} (1 - JSD ${figure(similarity.estimate)}, between ${figure(similarity.low)} and ${figure(similarity.high)})`).join(', ')}.`,
       );
     if (close.length > 0)
       said.push(
         '"No more than noise" is no proof of sameness: the intervals say how large a difference the rows could hide.',
       );
   }
-  const unknown = told.filter(({ fidelity }) => fidelity.survey_error === null);
   if (unknown.length > 0)
     said.push(
       `The survey's own error is left out for ${unknown.map(({ culture }) => culture).join(', ')}: shares were published there without the number of people, so it is not known.`,
@@ -90,7 +91,7 @@ function driftSaid({ lines }: NonNullable<Report['drift']>): string[] {
     beyond.length > 0
       ? `In private, ${beyond.map(who).join(', ')} moved further in the talk than personas who were asked twice with no talk between.`
       : untold.length < lines.length
-        ? 'Nobody was seen to move further in the talk than personas who were asked twice with no talk between.'
+        ? `${untold.length > 0 ? 'Of those with enough controls nobody' : 'Nobody'} was seen to move further in the talk than personas who were asked twice with no talk between.`
         : '',
     untold.length > 0 ? `Too few controls to tell drift from noise: ${untold.map(who).join(', ')}.` : '',
   ];
