@@ -96,10 +96,10 @@ for (const wanted of [36_000, 144_000]) {
   if (status !== 0) throw new Error(stderr);
   const seconds = (performance.now() - began) / 1000;
   const { funnel, run } = JSON.parse(stdout);
-  const voiced = funnel.reduce((sum, line) => sum + line.voiced, 0);
+  const opinions = funnel.reduce((sum, line) => sum + line.voiced + line.rewritten, 0);
   const { peak, cpu } = JSON.parse(/used (.*)/.exec(stderr)[1]);
   console.log(
-    `${voiced} opinions of ${run.dialogues.planned} dialogues (${Math.round(statSync(db).size / 1e6)} MB): ${seconds.toFixed(1)} s, ${cpu.toFixed(1)} s of CPU, peak memory ${Math.round(peak)} MB`,
+    `${opinions} opinions of ${run.dialogues.planned} dialogues (${Math.round(statSync(db).size / 1e6)} MB): ${seconds.toFixed(1)} s, ${cpu.toFixed(1)} s of CPU, peak memory ${Math.round(peak)} MB`,
   );
 }
 if (!keep) rmSync(folder, { recursive: true, force: true });

@@ -13,7 +13,7 @@ export interface QuotaRow {
 }
 
 /** An answer whose accepted opinions are not as many as its quota, and what became of those that were voiced. */
-export interface OffQuota extends Omit<QuotaRow, 'n'> {
+interface OffQuota extends Omit<QuotaRow, 'n'> {
   quota: number;
   accepted: number;
   delegates: number;
