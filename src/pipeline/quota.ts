@@ -34,7 +34,12 @@ export const answerKey = ({ culture, topicId, country, code }: Answer): string =
  * floor or the ceiling of its share, and its expectation the share exactly. Answers with a quota of 0 are left out.
  */
 export function quotasOf(
-  { seed, survey, cultures, topics }: Pick<PlanInput, 'seed' | 'survey' | 'topics'> & {
+  {
+    seed,
+    survey,
+    cultures,
+    topics,
+  }: Pick<PlanInput, 'seed' | 'survey' | 'topics'> & {
     cultures: readonly Peopled[];
   },
   perCulture: number,
