@@ -1,5 +1,5 @@
 // Calls a second against a mock server, beside bare undici on the same server and the limit C / L.
-// Usage: npm run build && node bench/calls/throughput.mjs
+// Usage: npm run build && node bench/calls/throughput.mjs [IN_FLIGHT]
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,9 +12,9 @@ import { openStore, runScenario } from '../../dist/index.js';
 setFlagsFromString('--heap-growing-percent=100');
 
 const cases = [
-  { inFlight: 64, latency: 500, dialogues: 128, turns: 16, atLeast: 0.98 },
-  { inFlight: 256, latency: 1000, dialogues: 256, turns: 16, atLeast: 0.95 },
-  { inFlight: 1000, latency: 2000, dialogues: 1000, turns: 8, atLeast: 0.95 },
+  { inFlight: 64, latency: 500, dialogues: 128, turns: 32, atLeast: 0.98 },
+  { inFlight: 256, latency: 1000, dialogues: 512, turns: 16, atLeast: 0.95 },
+  { inFlight: 1000, latency: 2000, dialogues: 2000, turns: 8, atLeast: 0.95 },
 ];
 
 async function server(latency) {
@@ -98,7 +98,8 @@ async function pipeline(url, { inFlight, dialogues, turns }) {
   };
 }
 
-for (const one of cases) {
+const only = Number(process.argv[2]);
+for (const one of cases.filter(({ inFlight }) => !only || inFlight === only)) {
   const { url, stop } = await server(one.latency);
   const calls = one.dialogues * one.turns;
   const limit = (calls / one.inFlight) * (one.latency / 1000);

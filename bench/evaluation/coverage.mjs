@@ -7,7 +7,7 @@
 import process from 'node:process';
 import { confusionTable } from '../../dist/evaluation/agreement.js';
 import { divergenceInterval } from '../../dist/evaluation/divergence-interval.js';
-import { excessDrift } from '../../dist/evaluation/drift.js';
+import { offStance } from '../../dist/evaluation/off-stance.js';
 import {
   balancedAccuracyInterval,
   clusterBootstrap,
@@ -167,40 +167,55 @@ const sections = {
     }
   },
   drift() {
-    const reader = [
-      [0.85, 0.1, 0.05],
-      [0.15, 0.7, 0.15],
-      [0.03, 0.12, 0.85],
-    ];
-    const start = [0.4, 0.25, 0.35];
-    for (const before of ['read', 'known'])
-      for (const [moved, controlMoved] of [
-        [0, 0],
-        [0.25, 0.05],
-        [0.5, 0.1],
-      ])
-        for (const [n, items] of [
-          [60, 40],
-          [200, 100],
-        ]) {
-          const group = (share) =>
-            Array.from({ length: n }, () =>
-              Array.from({ length: 1 + Math.floor(next() * 3) }, () => {
-                const from = draw(start);
-                const to = next() < share ? (from + 1 + Math.floor(next() * 2)) % 3 : from;
-                return { before: before === 'read' ? draw(reader[from]) : from, after: draw(reader[to]) };
-              }),
-            );
-          const name = `drift ${moved} over ${controlMoved}, before ${before}, ${n} dialogues each, ${items} items a category`;
-          report(name, moved - controlMoved, (round) => {
-            const calibration = reader.flatMap((row, at) =>
-              Array.from({ length: items }, () => [at, draw(row)]),
-            );
-            const input = { treated: group(moved), control: group(controlMoved), before };
-            return excessDrift({ ...input, reader: confusionTable(calibration, [0, 1, 2]) }, round, 400)
-              ?.excess;
-          });
-        }
+    // As many items as our pairs have; `middle` is the share of the turns that are in the middle.
+    const items = [65, 7, 65];
+    const readers = {
+      good: [
+        [0.85, 0.1, 0.05],
+        [0.25, 0.5, 0.25],
+        [0.03, 0.12, 0.85],
+      ],
+      'blind to the middle': [
+        [0.9, 0.05, 0.05],
+        [0.45, 0.1, 0.45],
+        [0.15, 0.05, 0.8],
+      ],
+    };
+    for (const [shape, reader] of Object.entries(readers))
+      for (const middle of [0, 0.1, 0.3])
+        for (const [moved, alone] of [
+          [0, 0],
+          [0.2, 0.05],
+        ])
+          for (const n of [60, 200]) {
+            const answer = (side) => ({ agreement: side / 2, place: side });
+            const course = (control, key) => {
+              const from = next() < 0.5 ? 0 : 2;
+              const share = control ? alone : moved;
+              const said = () => (next() < share ? 2 - from : next() < middle ? 1 : from);
+              const told = () => answer(control ? said() : draw(reader[said()]));
+              const talk = control
+                ? { turns: [], before: told(), after: told() }
+                : { turns: [told(), told(), told()], before: null, after: null };
+              return {
+                dialogueKey: `${control} ${key}`,
+                language: 'en',
+                places: middle === 0 ? 4 : 5,
+                control,
+                assigned: answer(from),
+                ...talk,
+              };
+            };
+            const name = `drift ${moved} over ${alone}, reader ${shape}, ${middle} in the middle, ${n} dialogues each`;
+            report(name, moved - alone, (round) => {
+              const courses = Array.from({ length: 2 * n }, (_, at) => course(at % 2 === 1, at));
+              const pairs = reader.flatMap((row, at) =>
+                Array.from({ length: items[at] }, () => [at, draw(row)]),
+              );
+              const calibrated = new Map([['en', confusionTable(pairs, [0, 1, 2])]]);
+              return offStance(courses, calibrated, round, 400)?.excess;
+            });
+          }
   },
 };
 

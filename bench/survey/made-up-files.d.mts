@@ -16,6 +16,7 @@ export interface Wvs7Options {
   row?: (fields: (string | number)[], number: number, names: string[]) => (string | number)[];
 }
 export function writeWvs7(path: string, options?: Wvs7Options): Map<string, Map<number, number>>;
+export function correlatedRow(loading?: number): NonNullable<Wvs7Options['row']>;
 export interface Question {
   question: string;
   options: string | unknown[];

@@ -17,6 +17,11 @@ const codesOf = new Map();
 for (const [scale, code] of rowsOf('wvs7_scales.csv'))
   codesOf.set(scale, [...(codesOf.get(scale) ?? []), Number(code)]);
 
+/** Scales of the countries that were shown others. */
+const otherScales = new Map(
+  rowsOf('wvs7_scale_exceptions.csv').map(([country, topic, scale]) => [`${country} ${topic}`, scale]),
+);
+
 /** `${country} ${topic}` -> { counts: Map(code -> n), missing } */
 const shipped = new Map();
 for (const [country, topic, code, count, , missing] of rowsOf('wvs7_marginals.csv')) {
@@ -179,6 +184,40 @@ export function writeWvs7(path, options = {}) {
   writeSync(file, text);
   closeSync(file);
   return expected;
+}
+
+/** A number of the standard normal distribution by two numbers alone. */
+const normal = (a, b) =>
+  Math.sqrt(-2 * Math.log(1 - draw(a, b))) * Math.cos(2 * Math.PI * draw(a, b + 500_000));
+
+/**
+ * For `row` of `writeWvs7`: people whose answers go together. Each leans one way or the other, more so with age and
+ * education, and all answers follow that by `loading` (two answers then correlate by about its square); up to 20 in a
+ * hundred answers are missing, more of some topics than of others, and weights are between 0.2 and 3.
+ */
+export function correlatedRow(loading = 0.65) {
+  const places = new Map();
+  return (fields, number, names) => {
+    if (places.size === 0) names.forEach((name, at) => places.set(name, at));
+    const country = fields[places.get('B_COUNTRY_ALPHA')];
+    const set = (name, value) => (fields[places.get(name)] = value);
+    const [age, education] = [18 + Math.floor(draw(number, 11) * 70), 1 + Math.floor(draw(number, 12) * 3)];
+    set('Q262', age);
+    set('Q275R', education);
+    set('W_WEIGHT', Math.round(100 * Math.min(3, 0.2 + 0.5 * Math.exp(0.6 * normal(number, 13)))) / 100);
+    const leaning = 0.8 * normal(number, 14) + (age - 50) / 60 - (education - 2) / 3;
+    topics.forEach((topic, at) => {
+      const asked = shipped.get(`${country} ${topic}`);
+      const codes = codesOf.get(otherScales.get(`${country} ${topic}`) ?? scaleOf.get(topic));
+      const isAsked = !asked || [...asked.counts.values()].some((n) => n > 0);
+      const own = loading * leaning + Math.sqrt(1 - loading * loading) * normal(number, 100 + at);
+      // The middle of the answers is at another place for each topic.
+      const share = 1 / (1 + Math.exp(-1.7 * (own + ((at % 7) - 3) / 3)));
+      const missing = !isAsked || draw(number, 300 + at) < 0.01 + (0.19 * (at % 10)) / 9;
+      set(topic, missing ? -1 : codes[Math.min(codes.length - 1, Math.floor(share * codes.length))]);
+    });
+    return fields;
+  };
 }
 
 /** A value as Python prints it. */

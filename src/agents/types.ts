@@ -3,6 +3,9 @@ export type Gender = (typeof genders)[number];
 export const ageBands = ['18-29', '30-44', '45-59', '60+'] as const;
 export type AgeBand = (typeof ageBands)[number];
 
+export const educations = ['lower', 'middle', 'higher'] as const;
+export type Education = (typeof educations)[number];
+
 type Names = Record<Gender, Record<AgeBand, readonly string[]>>;
 
 /** One country that stands for a culture. */
@@ -42,4 +45,8 @@ export interface Persona {
   gender: Gender;
   /** Stances by topic id: an answer code of the scale shown in the persona's country. */
   stances: ReadonlyMap<string, number>;
+  /** Where it stands for a respondent who told it. */
+  education?: Education;
+  /** Whom it stands for, where a scenario draws respondents; the user's database alone knows. */
+  respondent?: { surveyId: string; number: number };
 }

@@ -6,15 +6,15 @@ import { cleanBaseUrl, defaultSpec, openModel } from '../models/resolve.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { estimate, type ModelFor } from '../pipeline/estimate.ts';
 import { omissionsOf, planDialogues } from '../pipeline/plan.ts';
-import { topicWords } from '../pipeline/imported-topics.ts';
 import { modelEntries, type ModelEntry } from '../pipeline/model-entries.ts';
+import { importedFor, peopleNotices } from '../pipeline/people.ts';
 import { prepareFrom, type Prepared } from '../pipeline/prepare.ts';
 import { loadScenario } from '../pipeline/scenario.ts';
 import { buildDialogue } from '../pipeline/stage.ts';
 import { routeFor } from '../pipeline/routes.ts';
 import { out } from './output.ts';
 import { entryLines } from './model-words.ts';
-import { importedIn } from './survey-source.ts';
+import { reading } from './survey-source.ts';
 import { estimateLine } from './money.ts';
 import { paint, printable } from './text.ts';
 
@@ -33,7 +33,9 @@ type Environment = { baseUrl: string | undefined; apiKey: string | undefined; na
 export async function dryRun(asked: Asked, environment: Environment): Promise<number> {
   const set = [...asked.set, ...(asked.seed === undefined ? [] : [`seed=${asked.seed}`])];
   const loaded = loadScenario(asked.scenario, set);
-  const imported = existsSync(asked.db) ? await importedIn(asked.db, topicWords(loaded.value)) : null;
+  const imported = existsSync(asked.db)
+    ? await reading(asked.db, null, (read) => importedFor(read, loaded))
+    : null;
   const prepared = prepareFrom(loaded, new Map(), imported);
   const seed = prepared.props.scenario.seed ?? 1;
   const { entries, modelFor, fallback } = await pricedModels(prepared, asked, set, environment);
@@ -67,6 +69,7 @@ export async function dryRun(asked: Asked, environment: Environment): Promise<nu
     out(paint('bold', 'Left out'));
     for (const { culture, topicId, reason } of omissions) out(`  ${culture} × ${topicId}: ${reason}`);
   }
+  for (const notice of peopleNotices(prepared.plan)) out(`  ${notice}`);
   out(paint('bold', "The first dialogue's first prompt, word by word"));
   for (const { role, text } of messages) out(`  [${role}] ${printable(text)}`);
   out(paint('bold', 'Models'));

@@ -5,7 +5,7 @@ import type { RunModels } from '../pipeline/config.ts';
 import { forecast, type Estimate, type ModelFor, type Other } from '../pipeline/estimate.ts';
 import type { ModelEntry } from '../pipeline/model-entries.ts';
 import { knownRuns, learnFrom } from '../pipeline/outlook.ts';
-import { topicWords } from '../pipeline/imported-topics.ts';
+import { importedFor } from '../pipeline/people.ts';
 import { prepareFrom } from '../pipeline/prepare.ts';
 import { profileOf, type Profile } from '../pipeline/profile.ts';
 import { samplingOf } from '../pipeline/routes.ts';
@@ -14,7 +14,6 @@ import { createTally, type Tally } from '../pipeline/tally.ts';
 import type { RunRow } from '../store/runs.ts';
 import { spendingOf } from '../store/spending.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { importedSurvey } from '../store/surveys.ts';
 import { pricedModels } from './dry-run.ts';
 import { modelEnvironment } from './environment.ts';
 import { amountText, dollarRange, estimateLine, spentText } from './money.ts';
@@ -95,7 +94,7 @@ function lines(
 async function knownOf(flags: EstimateFlags, store: Store | undefined): Promise<Known> {
   const { set } = flags;
   const loaded = loadScenario(flags.scenario, set);
-  const imported = store ? await importedSurvey(store.read, topicWords(loaded.value)) : null;
+  const imported = store ? await importedFor(store.read, loaded) : null;
   const prepared = prepareFrom(loaded, new Map(), imported);
   const environment = modelEnvironment(flags.baseUrl);
   const {

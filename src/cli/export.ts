@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { dbOption, jsonOption, outOption, single } from './options.ts';
+import { dbOption, jsonOption, outOption, shareOf, single } from './options.ts';
 import type { Context } from './program.ts';
 
 export const exportCommand = (_context: Context): CommandModule => ({
@@ -21,15 +21,22 @@ export const exportCommand = (_context: Context): CommandModule => ({
           describe: 'Export rows of the scripted model too',
           default: false,
         },
+        'require-calibrated': {
+          type: 'string',
+          describe: "Refuse unless each culture's verifier has this lower 95% bound (0 to 1) in its language",
+          requiresArg: true,
+        },
         json: jsonOption,
       })
       .example('$0 export', 'The newest run')
-      .example('$0 export abc123 def456 --name both', 'Two runs in one folder'),
+      .example('$0 export abc123 def456 --name both', 'Two runs in one folder')
+      .example('$0 export --require-calibrated 0.7', 'Only what a calibrated judge let in'),
   handler: async (argv) => {
     const { exportRuns } = await import('../pipeline/export-runs.ts');
     const { openStore } = await import('../store/store.ts');
     const { getRun } = await import('../store/runs.ts');
     const { out } = await import('./output.ts');
+    const least = shareOf('require-calibrated', argv['requireCalibrated']);
     const store = openStore(single('db', argv['db']) as string, { existing: true });
     try {
       const ids = (argv['runs'] as string[] | undefined) ?? [];
@@ -40,6 +47,7 @@ export const exportCommand = (_context: Context): CommandModule => ({
         runs,
         out: single('out', argv['out']) as string,
         name: single('name', argv['name']),
+        requireCalibrated: least,
         ...(argv['includeScripted'] === true ? { includeScripted: true } : {}),
       });
       if (argv['json'] === true) out(JSON.stringify(exported));

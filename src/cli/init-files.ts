@@ -12,6 +12,9 @@ topics: [phones-at-table, my-topic, summer-holidays, Q27]
 topic_files: [../topics/my-topics.yaml]
 # Answers by the survey's weights; needs the official file (culturepark survey import FILE).
 #: weights: false
+# Stances drawn topic by topic from the answers, or all answers of one of the respondents together, drawn by weight
+# (docs/surveys.md); the latter needs the official file too, and 10 dialogues a cell or more.
+#: personas: answers
 
 # Dialogues for each culture and topic. The personas' answers are spread as the survey's are.
 dialogues_per_cell: 2
@@ -46,6 +49,8 @@ turns: 6
 # models:
 #   default: openai:gpt-4o-mini
 #   extractor: openai:gpt-4o
+#   # A second judge: an opinion is kept only where both agree.
+#   second_verifier: openai:gpt-4.1-mini
 #   verifier: { model: openai:judge-1, base_url: 'https://llm.example.org/v1', api_key_env: MY_JUDGE_KEY, concurrency: 4 }
 #   delegate: { temperature: 0.9, fallback: openai:gpt-4o }
 # The delegates of a culture, and the second delegate where two of one culture talk, may have models of their own.

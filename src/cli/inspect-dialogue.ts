@@ -155,7 +155,8 @@ export function spoken(
 
 /** An opinion under its turn: its end, the verdict that stands, its words where they are not just the turn's. */
 function taken(opinion: OpinionRecord, turnText: string, indent = '      '): string {
-  const verdict = opinion.verdicts.find(({ current }) => current)?.verdict;
+  const standing = opinion.verdicts.filter(({ current }) => current).map(({ verdict }) => verdict);
+  const verdict = [...new Set(standing)].sort().join(' and ');
   const read = [verdict && `verdict ${verdict}`, opinion.class, `polarity ${opinion.polarity}`];
   const title = [
     `${indent}${fateMark(opinion.status)}`,

@@ -17,7 +17,7 @@ const SHOWN = 10;
 /** A persona with its answers, each beside the people who gave it, and where it spoke. */
 export async function personaPage(store: Store, id: string): Promise<Page> {
   const record = await personaRecord(store.read, id);
-  const { persona, stances, dialogues, opinions } = record;
+  const { persona, respondent, stances, dialogues, opinions } = record;
   const { config } = await getRun(store, persona.run_id);
   const country = countryNamer(config)(persona.country, persona.culture);
   const answers = stances.map((stance) =>
@@ -34,7 +34,20 @@ export async function personaPage(store: Store, id: string): Promise<Page> {
   const counted = Object.entries(opinions).map(([status, n]) => `${n} ${status}`);
   const text = page([
     `${heading(`Persona ${id}: ${oneLine(persona.name)}`)}\n${fields([
-      ['who', `${persona.gender}, ${persona.age_band}, ${country}`],
+      [
+        'who',
+        [
+          persona.gender,
+          persona.age_band,
+          ...(persona.education ? [`${persona.education} education`] : []),
+          country,
+        ].join(', '),
+      ],
+      [
+        'stands for',
+        respondent &&
+          oneLine(`respondent ${respondent.number} of ${respondent.survey} (${respondent.country})`),
+      ],
       ['culture', persona.culture],
       ['run', persona.run_id],
       ['opinions', counted.join(', ') || 'none'],

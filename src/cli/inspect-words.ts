@@ -1,4 +1,5 @@
 import { loadCulture } from '../agents/load.ts';
+import { calibrationInWords } from '../evaluation/calibration.ts';
 import type { RunConfig } from '../pipeline/config.ts';
 import type { StanceRecord } from '../store/inspect-stances.ts';
 import type { OpinionRecord, VerdictRecord } from '../store/why.ts';
@@ -72,9 +73,9 @@ export function missingInWords({ valid_n, missing_n, shares }: StanceRecord): st
   return share > 0.2 ? `! ${words}: more than 20%, so how the answers are spread is uncertain` : words;
 }
 
-/** The judge's verdicts that stand, with the model that gave them. */
+/** A verdict with the model that gave it, and what that is worth. */
 export function verdictInWords(verdict: VerdictRecord): string {
-  return `${verdict.verdict}, judged by ${modelName(verdict)}, not calibrated`;
+  return `${verdict.verdict}, judged by ${modelName(verdict)}, ${oneLine(calibrationInWords(verdict.calibration), 300)}`;
 }
 
 const mark = {
@@ -99,6 +100,11 @@ export function reasonInWords(opinion: OpinionRecord): string {
       return `contradict: it goes against the answer that its speaker was given${rewrite ? `; ${rewrite.id} is its rewrite (${rewrite.status})` : ''}`;
     case 'irrelevant':
       return 'irrelevant: it says nothing about the statement';
+    case 'judges disagree':
+      return `judges disagree: ${opinion.verdicts
+        .filter(({ current }) => current || !opinion.current)
+        .map((verdict) => `${modelName(verdict)} says ${verdict.verdict}`)
+        .join(', ')}`;
     case 'no verdict':
       return 'no verdict: the judge passed it over, or its reply could not be used';
     case 'duplicate':
@@ -133,7 +139,8 @@ export function quoteInWords({ quote, text }: Pick<OpinionRecord, 'quote' | 'tex
 }
 
 const sampleStatuses: Record<string, string> = {
-  unverified: 'unverified: the judge is not calibrated',
+  verified: 'verified: its judge is calibrated; no person has seen it',
+  unverified: 'unverified: its judge is not calibrated, or no better than chance',
   withdrawn: 'withdrawn: a later export did not take it up again',
   'no-stance': 'no-stance: no fidelity to a culture is claimed',
 };

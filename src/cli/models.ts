@@ -1,15 +1,17 @@
 import type { CommandModule } from 'yargs';
+import { calibrateCommand } from './calibrate.ts';
 import { jsonOption } from './options.ts';
 import type { Context } from './program.ts';
 
-export const modelsCommand = (_context: Context): CommandModule => ({
+export const modelsCommand = (context: Context): CommandModule => ({
   command: 'models',
-  describe: 'Show the models that can be named, or fetch a local one',
+  describe: 'Show the models that can be named, fetch a local one, or calibrate a judge',
   builder: (yargs) =>
     yargs
       .command(list)
       .command(fetch)
-      .demandCommand(1, 'Name what to do with the models: list or fetch.')
+      .command(calibrateCommand(context))
+      .demandCommand(1, 'Name what to do with the models: list, fetch or calibrate.')
       .example('$0 models list', 'Local models, how to name others, and prices'),
   handler: () => {},
 });

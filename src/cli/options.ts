@@ -46,6 +46,16 @@ export function numeric(
   return number;
 }
 
+/** A number from 0 to 1. */
+export function shareOf(name: string, value: unknown): number | undefined {
+  const share = numeric(name, value, { whole: false, least: 0 });
+  if (share !== undefined && share > 1)
+    throw new UserError(`--${name} ${share}: expected a number from 0 to 1.`, {
+      mend: `For example: --${name} 0.7`,
+    });
+  return share;
+}
+
 /** An option that may be given several times. */
 export function several(value: unknown): string[] {
   if (value === undefined) return [];

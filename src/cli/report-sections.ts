@@ -4,6 +4,7 @@ import { answerName, ENOUGH } from '../evaluation/fidelity.ts';
 import type { Report, ReportCell } from '../evaluation/report.ts';
 import { groupBy } from '../group-by.ts';
 import { count } from './inspect-text.ts';
+import { confusionSection, judgesSection } from './report-judges.ts';
 import {
   cellName,
   figure,
@@ -40,6 +41,7 @@ export function sections(report: Report, comparison: Comparison | null): Section
     comparison ? runsSection(report, comparison) : null,
     comparison ? comparisonSection(comparison) : null,
     cellsSection(report),
+    drawnSection(report),
     answersSection(report),
     flatteningSection(report),
     driftSection(report),
@@ -56,6 +58,7 @@ export function sections(report: Report, comparison: Comparison | null): Section
     largestSection(report),
     costSection(report),
     judgesSection(report),
+    confusionSection(report),
   ];
   return all.filter((one) => one !== null && one.rows.length > 0) as Section[];
 }
@@ -196,6 +199,23 @@ function cellsSection(report: Report): Section {
   };
 }
 
+function drawnSection({ drawn }: Report): Section {
+  return {
+    id: 'drawn',
+    title: 'Respondents drawn, by cell',
+    note: 'Each persona stands for a respondent, so a cell may differ from the survey by more than one person. Deviation: root mean square over the answers of share drawn less share in the survey, in points of a hundred; sampling error: what as many independent draws would give. "Off" is in people, for the answer that differs most.',
+    head: ['culture', 'topic', 'people', 'off', 'deviation', 'sampling error'],
+    rows: drawn.map((cell) => [
+      cell.culture,
+      cellName(cell),
+      cell.n,
+      figure(cell.off_by, 1),
+      figure(100 * cell.deviation, 2),
+      figure(100 * cell.sampling_error, 2),
+    ]),
+  };
+}
+
 export const readOf = ({ accepted: n, read, unread }: ReportCell): Parameters<typeof noFigure>[0] => ({
   accepted: n,
   read: read.reduce((sum, rows) => sum + rows, 0),
@@ -302,14 +322,26 @@ function breaksSection({ drift }: Report): Section | null {
   return {
     id: 'breaks',
     title: 'Turns off the stance',
-    note: 'Turns that were read on the other side than the answer the persona was assigned, of those that take a position; beside them private answers of the controls that were. As read: a reader that errs makes breaks too.',
-    head: ['who', 'personas', 'turns with a position', 'off', 'control'],
+    note: `Turns that were read on the other side than the answer the persona was assigned, of those that take a position; beside them private answers of the controls that were. As read: a reader that errs makes breaks too. ${drift.breaks.some((line) => line.corrected) ? "Errors taken out: by the calibrated reader's confusion table (it may leave 0 to 100% by noise); the excess over the controls with its 95% interval." : "Without a calibrated reader its errors can't be taken out."}`,
+    head: [
+      'who',
+      'personas',
+      'turns with a position',
+      'off, as read',
+      'control',
+      'errors taken out',
+      'excess',
+      '95% interval',
+    ],
     rows: drift.breaks.map((line) => [
       `${line.culture} ${role(line.role)}`,
       line.personas,
       line.turns,
       share(line.off.dialogues),
       share(line.off.control),
+      share(line.corrected?.treated ?? null),
+      points(line.corrected?.excess.estimate ?? null),
+      line.corrected ? `${points(line.corrected.excess.low)} to ${points(line.corrected.excess.high)}` : '',
     ]),
   };
 }
@@ -480,22 +512,6 @@ function costSection({ cost }: Report): Section {
       line.input_tokens,
       line.output_tokens,
       money(line.cost_usd),
-    ]),
-  };
-}
-
-function judgesSection({ judges }: Report): Section {
-  return {
-    id: 'judges',
-    title: 'Judges and readers',
-    note: 'Nobody knows how often a judge that is not calibrated is right.',
-    head: ['stage', 'model', 'calibration', 'finished', 'dialogues not fully judged'],
-    rows: judges.map((row) => [
-      role(row.stage),
-      row.model,
-      row.calibration,
-      row.finished ? 'yes' : 'no',
-      row.notes,
     ]),
   };
 }

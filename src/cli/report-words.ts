@@ -7,7 +7,7 @@ import { count, percent } from './inspect-text.ts';
 export const figure = (value: number | null, digits = 3): string =>
   value === null ? '' : value.toFixed(digits);
 
-export const interval = ({ low, high }: Interval, digits = 3): string =>
+export const interval = ({ low, high }: Pick<Interval, 'low' | 'high'>, digits = 3): string =>
   `${low.toFixed(digits)} to ${high.toFixed(digits)}`;
 
 /** The survey's own error; unknown where it does not say how many people it asked. */
@@ -34,7 +34,11 @@ export const money = (usd: number | null): string =>
   usd === null ? 'unknown' : usd === 0 ? '$0' : usd < 0.01 ? `$${usd.toPrecision(2)}` : `$${usd.toFixed(2)}`;
 
 /** A cell's topic, with its countries where the culture was shown several scales. */
-export const cellName = ({ topic, split, countries }: ReportCell): string =>
+export const cellName = ({
+  topic,
+  split,
+  countries,
+}: Pick<ReportCell, 'topic' | 'split' | 'countries'>): string =>
   split ? `${topic} (${countries.join(', ')})` : topic;
 
 /** Why a cell has no figure. */

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { secondVerifier } from '../dialogue/types.ts';
 import { duration } from '../duration.ts';
 import { UserError } from '../errors.ts';
+import { judgesIn } from '../pipeline/routes.ts';
 import { checkScenario, resumeRun, runScenario } from '../pipeline/run.ts';
 import type { Outlook } from '../pipeline/outlook.ts';
 import type { NewRun, RunResult, RunSetting } from '../pipeline/run-types.ts';
@@ -112,7 +114,7 @@ function exitCode(result: RunResult, signalCode: number): number {
 }
 
 /** First signal: no new calls, those in flight finish. Second: now. A hang-up comes more than once, and is never the second. */
-function watchSignals(say: (line: string) => void): {
+export function watchSignals(say: (line: string) => void): {
   stop: AbortSignal;
   abort: AbortSignal;
   code(): number;
@@ -229,6 +231,8 @@ function worth({ fellBack, routes }: Pick<Started, 'fellBack' | 'routes'>): stri
       'The scripted rehearsal model is no language model: its rows say so, and exports leave them out unless --include-scripted is given.',
     );
   }
+  if (routes.has(secondVerifier) && judgesIn((role) => routes.get(role)?.model).length === 1)
+    lines.push('The second judge is the same model as the first: it has no vote.');
   if (modelsOf(routes.values()).some((model) => /^SmolLM2-135M/i.test(model.model))) {
     lines.push(
       'The small local model shows the whole thing at work; it is not one to train on. Its turns are bland and often beside the point, and its verdicts are no better than chance.',
@@ -255,18 +259,18 @@ function conclude(result: RunResult, flags: Flags, log: string | undefined): voi
   if (opinions.extracted > 0) {
     say(
       `Opinions: ${opinions.extracted} extracted, ${opinions.ungrounded} with a quote that was not said, ${opinions.entail} agree with the persona's answer, ` +
-        `${opinions.contradict} against it, ${opinions.irrelevant} beside the point, ${opinions.duplicate} said before; ${opinions.accepted} accepted.`,
+        `${opinions.contradict} against it, ${opinions.irrelevant} beside the point, ${opinions.disagreed ? `${opinions.disagreed} on which the judges disagree, ` : ''}${opinions.duplicate} said before; ${opinions.accepted} accepted.`,
     );
   }
   if (readings.turns + readings.opinions > 0)
     say(
-      `Readings: the answers of ${readings.turns} turns and ${readings.opinions} opinions, ${readings.none} of which take no position; the reader is not calibrated.`,
+      `Readings: the answers of ${readings.turns} turns and ${readings.opinions} opinions, ${readings.none} of which take no position; what the reader is worth: culturepark report ${result.run_id}`,
     );
   if (result.status === 'finished') {
     const rows =
       result.samples === 0
         ? 'No samples.'
-        : `${result.samples} samples, unverified: no judge was calibrated.`;
+        : `${result.samples} samples, seen by no person; what their judge is worth stands in their README.md.`;
     say(`${rows}${result.exports[0] ? ` Files: ${result.exports[0]}` : ''}`);
     say(`Next: culturepark inspect run ${result.run_id}`);
   }

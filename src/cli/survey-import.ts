@@ -116,7 +116,7 @@ function outcomeText(name: string, outcome: ImportResult['outcome'], db: string)
 
 function nextText({ kind, name, topics, basis }: ImportResult['survey']): string {
   if (kind === 'wvs7')
-    return `Use the weights: \`weights: true\` in a scenario. See them: culturepark survey show ${topics[0]?.id}`;
+    return `Use the weights (\`weights: true\` in a scenario), or the respondents themselves (\`personas: respondents\`). See the figures: culturepark survey show ${topics[0]?.id}`;
   const shares =
     basis === 'shares'
       ? '\nIts figures are shares without the number of respondents: no survey error can be given.'

@@ -7,7 +7,7 @@ import type { Topic } from '../survey/types.ts';
 const DEFAULT = 'db/culturepark.db';
 
 /** Reads imported surveys from the database that was named, or from the default one if it is there; else gives `without`. */
-async function reading<T>(
+export async function reading<T>(
   db: string | undefined,
   without: T,
   read: (reader: Reader) => Promise<T>,

@@ -9,7 +9,7 @@ const escaped = (name: string): string =>
   name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&').replaceAll('-', '[-\u2010\u2011 ]?');
 
 /** Where a name stands in a text: by itself, with the endings and particles that its script writes at the word. */
-function placesOf(name: string): string {
+export function placesOf(name: string): string {
   if (HAN.test(name)) return escaped(name);
   const begins = String.raw`(?<![\p{L}\p{M}\p{N}])`;
   if (ENDINGS.test(name)) return begins + escaped(name);

@@ -36,3 +36,6 @@ export function loadReaderPrompts(stored?: string): { prompts: ReaderPrompts; fi
     file: { name: readerPromptName, version: value.version, hash: contentHash(content), text: content },
   };
 }
+
+/** What tells one wording of the reader's prompts from another: the `prompt` in the settings of its stage runs. */
+export const readerPromptHash = (prompts: ReaderPrompts): string => contentHash(JSON.stringify(prompts));

@@ -1,4 +1,4 @@
-import type { Persona } from '../agents/types.ts';
+import type { Education, Persona } from '../agents/types.ts';
 import type { ChatRequest, Message } from '../models/port.ts';
 import type { Speaker } from '../models/route.ts';
 import type { Scale, Topic } from '../survey/types.ts';
@@ -22,7 +22,9 @@ export const chatRoles = [
   'reader',
   'judge',
 ] as const;
-export type ChatRole = (typeof chatRoles)[number];
+/** A second judge, where a scenario names one: its verdict and the verifier's must agree. */
+export const secondVerifier = 'second_verifier';
+export type ChatRole = (typeof chatRoles)[number] | typeof secondVerifier;
 
 export type SpeakerRole = 'main_contact' | 'delegate' | 'moderator';
 
@@ -52,6 +54,8 @@ export interface Dialogue {
   /** Statement and labels in the dialogue's language, prompts and limits. */
   words: TopicWords;
   prompts: DialoguePrompts;
+  /** What a persona is told of its education; left out or null where personas have none. */
+  education?: Readonly<Record<Education, string>> | null;
   limits: TurnLimits;
   /** Seed and ordinal among equal pairings: the first parts of a turn's replicate. */
   replicate: readonly (string | number)[];
@@ -120,6 +124,8 @@ export interface LedgerRow {
   arm: string;
   protocol: string;
   topicId: string;
+  /** Of the dialogue. */
+  language: string;
   personaKey: string;
   personaId: string;
   culture: string;

@@ -82,7 +82,13 @@ function systemLine(dialogue: Dialogue, participant: Participant): string {
   const places = placesFor(dialogue, participant);
   if (participant.role === 'moderator') return fill(prompts.moderator, places);
   const who = fill(participant.role === 'main_contact' ? prompts.main_contact : prompts.persona, places);
-  return stanceOf(dialogue, participant) ? `${who} ${fill(prompts.stance, places)}` : who;
+  const { education } = participant.persona ?? {};
+  const parts = [
+    who,
+    education ? (dialogue.education?.[education] ?? '') : '',
+    stanceOf(dialogue, participant) ? fill(prompts.stance, places) : '',
+  ];
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 /**

@@ -1,23 +1,22 @@
+import { groupBy } from '../group-by.ts';
 import type { ConfusionTable } from './agreement.ts';
 import { type Interval, quantile } from './intervals.ts';
 import { normalCdf, normalQuantile, studentTail } from './normal.ts';
 import { random } from './random.ts';
 
-/** What a reader found of one persona: places of categories, from 0. */
-interface Transition {
+/** The answer that was assigned and the one expressed later: places of categories, from 0. */
+export interface Transition {
   before: number;
   after: number;
 }
 
 export interface DriftInput {
-  /** The transitions of each dialogue in which personas talked. */
+  /** Of each dialogue in which personas talked; `after` is what the reader found in their turns. */
   treated: readonly (readonly Transition[])[];
-  /** The same for the control: personas asked twice with nothing in between. */
+  /** Of each control, where nobody talked; `after` is what the personas chose themselves, and nobody had to read. */
   control: readonly (readonly Transition[])[];
   /** Calibration: how often the reader read each true category (row) as each (column); counts of items. */
   reader: ConfusionTable;
-  /** Whether `before` was read by that reader too, or is known (the stance that was assigned). */
-  before: 'read' | 'known';
   /** What a true change from one place to another counts; without it 1 for any change. */
   loss?: (from: number, to: number) => number;
 }
@@ -32,15 +31,17 @@ export interface ExcessDrift {
   asRead: number;
 }
 
+/** Units that are drawn with replacement: more dialogues are put together, which keeps the interval. */
+const UNITS = 500;
+
 /**
- * How much more personas change their answer in a dialogue than in the control, free of the reader's errors.
+ * How much further personas leave their assigned answer in a talk than in the control, free of the reader's errors.
  *
- * A reader that errs sees changes where there are none and misses others. With M its shares (rows true, columns read),
- * errors that depend on the true category alone, and independently before and after, the table of observed transitions
- * is M' J M; the true one, J, is got back by the inverse of M: the estimator for gross flows of Abowd & Zellner 1985
- * (Journal of Business & Economic Statistics 3:254-283; Poterba & Summers 1986, Econometrica 54:1319-1338). Of J only
- * the mean loss is wanted, which makes every observed transition a score, inv(M) L inv(M)' (one inverse where `before`
- * is known), and drift the mean score.
+ * A reader that errs sees changes where there are none and misses others. With M its shares (rows true, columns read) and
+ * errors that depend on the true category alone, the observed shares of what was read are those of the truth times M; the
+ * truth is got back by the inverse of M: the estimator for gross flows of Abowd & Zellner 1985 (Journal of Business &
+ * Economic Statistics 3:254-283; Poterba & Summers 1986, Econometrica 54:1319-1338), with one side known. Only the mean
+ * loss is wanted, which makes every observed transition a score, L inv(M)', and drift the mean score.
  *
  * The interval draws dialogues of both groups with replacement and the reader's items anew a true category (2,000
  * times; percentiles widened as Student's t is).
@@ -54,33 +55,34 @@ export function excessDrift(input: DriftInput, seed: string | number, resamples 
   const loss = places(size).map((from) =>
     places(size).map((to) => (input.loss ? input.loss(from, to) : from === to ? 0 : 1)),
   );
-  const treated = kindsOf(input.treated, size);
-  const control = kindsOf(input.control, size);
+  const treated = countsOf(input.treated, size);
+  const control = countsOf(input.control, size);
   const fewer = Math.min(treated.length, control.length);
   if (fewer < 2) throw new RangeError('drift needs transitions of two dialogues or more in each group');
-  const scores = scoresOf(input.reader, loss, input.before);
+  const plain = loss.flat();
+  const scores = scoresOf(input.reader, loss);
   if (!scores) return null;
   const next = random('drift', seed);
-  const any = (kinds: readonly number[][]) =>
-    kinds.map(() => kinds[Math.floor(next() * kinds.length)] as number[]);
+  const [some, alone] = [unitsOf(treated), unitsOf(control)];
+  const any = (units: readonly Counts[]) =>
+    units.map(() => units[Math.floor(next() * units.length)] as Counts);
   const figures: number[] = [];
   for (let round = 0; round < resamples; round++) {
     const drawn = scoresOf(
       input.reader.map((row) => redraw(row, next)),
       loss,
-      input.before,
     );
-    if (drawn) figures.push(meanScore(any(treated), drawn) - meanScore(any(control), drawn));
+    if (drawn) figures.push(meanScore(any(some), drawn) - meanScore(any(alone), plain));
   }
   if (figures.length < resamples * (39 / 40)) return null;
   const sorted = Float64Array.from(figures).sort();
   const tail = normalCdf(normalQuantile(studentTail(fewer - 1)) * Math.sqrt(fewer / (fewer - 1)));
-  const [a, b] = [meanScore(treated, scores), meanScore(control, scores)];
+  const [a, b] = [meanScore(treated, scores), meanScore(control, plain)];
   return {
     treated: a,
     control: b,
     excess: { estimate: a - b, low: quantile(sorted, tail), high: quantile(sorted, 1 - tail) },
-    asRead: meanScore(treated, loss.flat()) - meanScore(control, loss.flat()),
+    asRead: meanScore(treated, plain) - b,
   };
 }
 
@@ -88,33 +90,39 @@ type Matrix = number[][];
 
 const places = (size: number) => Array.from({ length: size }, (_, at) => at);
 
-/** For each dialogue with transitions, the place of each of them in a table of before and after, row by row. */
-function kindsOf(dialogues: readonly (readonly Transition[])[], size: number): number[][] {
-  const place = ({ before, after }: Transition) => {
+/** How many transitions there are of some kinds; a kind is a place in the table of before and after, row by row. */
+type Counts = ReadonlyMap<number, number>;
+
+/** The counts of each dialogue with transitions. */
+function countsOf(dialogues: readonly (readonly Transition[])[], size: number): Counts[] {
+  const kindOf = ({ before, after }: Transition) => {
     for (const one of [before, after])
       if (!(Number.isInteger(one) && one >= 0 && one < size))
         throw new RangeError(`no category ${one} of ${size}`);
     return before * size + after;
   };
-  return dialogues.filter((dialogue) => dialogue.length > 0).map((dialogue) => dialogue.map(place));
+  return dialogues
+    .filter((dialogue) => dialogue.length > 0)
+    .map((dialogue) => summed(dialogue.map((one) => [kindOf(one), 1])));
 }
 
+function summed(kinds: Iterable<readonly [kind: number, n: number]>): Counts {
+  const counts = new Map<number, number>();
+  for (const [kind, n] of kinds) counts.set(kind, (counts.get(kind) ?? 0) + n);
+  return counts;
+}
+
+const unitsOf = (dialogues: readonly Counts[]): Counts[] =>
+  [...groupBy(dialogues.entries(), ([at]) => at % UNITS).values()].map((own) =>
+    summed(own.flatMap(([, counts]) => [...counts])),
+  );
+
 /** The score of each observed transition, row by row; null when the reader's shares can't be inverted. */
-function scoresOf(reader: ConfusionTable, loss: Matrix, before: 'read' | 'known'): number[] | null {
+function scoresOf(reader: ConfusionTable, loss: Matrix): number[] | null {
   const items = reader.map((row) => row.reduce((sum, count) => sum + count, 0));
   if (items.includes(0)) return null;
   const back = inverse(reader.map((row, at) => row.map((count) => count / (items[at] as number))));
-  if (!back) return null;
-  const seenAfter = loss.map((row) => back.map((own) => dot(row, own)));
-  if (before === 'known') return seenAfter.flat();
-  return back.flatMap((own) =>
-    places(own.length).map((after) =>
-      dot(
-        own,
-        seenAfter.map((row) => row[after] as number),
-      ),
-    ),
-  );
+  return back && loss.flatMap((row) => back.map((own) => dot(row, own)));
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {
@@ -156,11 +164,12 @@ function redraw(row: readonly number[], next: () => number): number[] {
   return drawn;
 }
 
-function meanScore(dialogues: readonly (readonly number[])[], scores: readonly number[]): number {
+function meanScore(units: readonly Counts[], scores: readonly number[]): number {
   let [total, sum] = [0, 0];
-  for (const dialogue of dialogues) {
-    total += dialogue.length;
-    for (const kind of dialogue) sum += scores[kind] as number;
-  }
+  for (const counts of units)
+    for (const [kind, n] of counts) {
+      total += n;
+      sum += n * (scores[kind] as number);
+    }
   return sum / total;
 }

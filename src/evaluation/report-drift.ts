@@ -1,6 +1,8 @@
 import { groupBy } from '../group-by.ts';
+import type { ExcessDrift } from './drift.ts';
 import { clusterBootstrap, type Interval } from './intervals.ts';
-import { persuasion, type Persuasion, type SideTable } from './persuasion.ts';
+import { offStance } from './off-stance.ts';
+import { persuasion, type Persuasion, type Readers } from './persuasion.ts';
 import { rankStability as spearman } from './rank-stability.ts';
 import { breaks, convergence, drift, rankStability, type Compared, type Course } from './stances.ts';
 
@@ -29,6 +31,8 @@ interface BreakLine {
   personas: number;
   turns: number;
   off: Compared;
+  /** The same with the reader's errors taken out; null without a calibrated reader, or with too few controls. */
+  corrected: ExcessDrift | null;
 }
 
 export interface DriftFigures {
@@ -48,7 +52,7 @@ const UNITS = 500;
 export function driftFigures(
   courses: readonly Course[],
   seed: number,
-  reader: SideTable | null,
+  readers: Readers,
 ): DriftFigures | null {
   const groups = [...groupBy(courses, ({ culture, role }) => JSON.stringify([culture, role])).values()].sort(
     ([a], [b]) => (whoOf(a as Course) < whoOf(b as Course) ? -1 : 1),
@@ -79,7 +83,9 @@ export function driftFigures(
     const { personas, turns } = breaks(own);
     const [{ culture, role }] = own as [Course];
     const read = personas.reduce((all, one) => all + one.positions, 0);
-    return read > 0 ? [{ culture, role, personas: personas.length, turns: read, off: turns }] : [];
+    if (read === 0) return [];
+    const corrected = offStance(own, readers, `${seed} ${whoOf(own[0] as Course)}`, 1000);
+    return [{ culture, role, personas: personas.length, turns: read, off: turns, corrected }];
   });
   if (lines.length === 0 && broken.length === 0) return null;
   return {
@@ -87,7 +93,7 @@ export function driftFigures(
     breaks: broken,
     closer: convergence(courses).closer,
     rank_stability: rankStability(courses, spearman).mean,
-    persuasion: persuasion(courses, reader),
+    persuasion: persuasion(courses, readers),
   };
 }
 

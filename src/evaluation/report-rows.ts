@@ -81,14 +81,20 @@ export interface TextRow {
   text: string;
 }
 
-/** A stage that judges or reads, with the model that it asked. */
+/** A stage that judges or reads, with a model that it asked. */
 export interface JudgeRow {
   stage: string;
   model: string;
+  /** Hash of the words that it was asked in. */
+  prompt: string;
   finished: boolean;
   /** Dialogues whose replies were unusable, in whole or in part. */
   notes: number;
 }
+
+/** What a stage judges as. */
+export const judgeRole = (stage: string): 'verifier' | 'reader' =>
+  stage === 'verify' ? 'verifier' : 'reader';
 
 /** What a stage and role paid; the cost is null where a price is unknown. */
 export interface CostLine {

@@ -1,11 +1,13 @@
+import { groupBy } from '../group-by.ts';
 import type { CultureLine, Report } from './report.ts';
+import { judgeRole } from './report-rows.ts';
 import { ENOUGH } from './fidelity.ts';
 import { sum } from './report-cells.ts';
 import { quotaSaid } from './report-quota.ts';
 
 /** The answer in plain words; every sentence holds whatever the data are. */
 export function verdict(report: Omit<Report, 'verdict'>): string[] {
-  const { run, cultures, funnel, judges, flattening, coverage, drift } = report;
+  const { run, cultures, drawn, funnel, judges, flattening, coverage, drift } = report;
   const accepted = sum(funnel, (line) => line.accepted);
   const read = sum(cultures, (line) => line.read + line.none);
   const said: string[] = [];
@@ -24,10 +26,15 @@ export function verdict(report: Omit<Report, 'verdict'>): string[] {
     said.push(
       `Circular: the scripted model plays ${run.models.every(({ scripted }) => scripted) ? 'all roles' : run.scripted_roles.join(', ').replaceAll('_', ' ')}, and its words are made from the survey's answers, so "read against survey" proves the pipeline and says nothing of a language model.`,
     );
-  const readers = [...new Set(judges.map(({ model, calibration }) => `${model} is ${calibration}`))];
-  if (readers.length > 0 && accepted > 0)
+  if (drawn.length > 0) {
+    const near = drawn.filter(({ deviation, sampling_error }) => deviation <= sampling_error);
     said.push(
-      `Who judged and read: ${readers.join('; ')}. What is not calibrated may be right or wrong, nobody has counted how often.`,
+      `Personas stand for respondents: in ${near.length} of ${drawn.length} cells the answers drawn are as near to the survey as that many independent draws are on average, or nearer.`,
+    );
+  }
+  if (judges.length > 0 && accepted > 0)
+    said.push(
+      `Who judged and read: ${judgesSaid(judges)}.${judges.some(({ figures }) => !figures) ? ' What is not calibrated may be right or wrong, nobody has counted how often.' : ''}`,
     );
   const none = sum(cultures, (line) => line.none);
   if (none > 0)
@@ -81,6 +88,28 @@ function fidelitySaid(cultures: readonly CultureLine[]): string[] {
   return said;
 }
 
+/** Each model by role: what it is worth, and in which languages. */
+function judgesSaid(judges: Report['judges']): string {
+  const said = judges.map(({ stage, model, language, figures }) => ({
+    who: `${model} as ${judgeRole(stage)}`,
+    language,
+    worth: !figures
+      ? 'not calibrated'
+      : figures.at_chance
+        ? 'no better than chance'
+        : `right ${percent(figures.balanced_accuracy)} of the time, the categories balanced (${percent(figures.low)} to ${percent(figures.high)})`,
+  }));
+  return [...groupBy(said, ({ who }) => who)]
+    .map(([who, own]) => {
+      const worths = [...groupBy(own, ({ worth }) => worth)].map(([worth, some]) => {
+        const languages = [...new Set(some.flatMap(({ language }) => language ?? []))].sort();
+        return languages.length > 0 ? `${worth} in ${languages.join(', ')}` : worth;
+      });
+      return `${who} is ${worths.join(', ')}`;
+    })
+    .join('; ');
+}
+
 function driftSaid({ lines }: NonNullable<Report['drift']>): string[] {
   if (lines.length === 0) return [];
   const who = ({ culture, role }: (typeof lines)[number]): string =>
@@ -99,3 +128,4 @@ function driftSaid({ lines }: NonNullable<Report['drift']>): string[] {
 }
 
 const figure = (value: number): string => value.toFixed(3);
+const percent = (share: number): string => `${Math.round(100 * share)}%`;

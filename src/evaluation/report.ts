@@ -1,4 +1,5 @@
 import { groupBy } from '../group-by.ts';
+import { drawnCells, type DrawnCell } from './drawn.ts';
 import { ENOUGH, fidelity, flattened, offBy, rowsOf, type Fidelity, type FlatCell } from './fidelity.ts';
 import type { CellData, CellFigures, ReportCulture } from './report-cells.ts';
 import { sum } from './report-cells.ts';
@@ -6,7 +7,8 @@ import { driftFigures, type DriftFigures } from './report-drift.ts';
 import type { ClassRow, CostLine, EndRow, JudgeRow, Largest, LeftOut, TextRow } from './report-rows.ts';
 import { caricature, diversity, type CaricatureLine, type DiversityLine } from './report-texts.ts';
 import type { QuotaFigures } from './report-quota.ts';
-import type { SideTable } from './persuasion.ts';
+import type { Readers } from './persuasion.ts';
+import type { Confusion } from './calibration.ts';
 import type { Course } from './stances.ts';
 import { verdict } from './report-verdict.ts';
 
@@ -22,6 +24,8 @@ export interface ReportHead {
   surveys: string[];
   cultures: string[];
   topics: { id: string; theme: string; statement: string }[];
+  /** Whether personas had one stance, drawn for its topic, or all those of a respondent. */
+  personas: 'answers' | 'respondents';
   models: { name: string; roles: string[]; scripted: boolean }[];
   /** Roles that the scripted model plays. */
   scripted_roles: string[];
@@ -59,9 +63,28 @@ export interface FunnelLine {
   dropped: { reason: string; opinions: number }[];
 }
 
-/** Who judged or read, and what is known of how well; `calibration` is in plain words. */
+/** Who judged or read dialogues in a language, and what is known of how well; `calibration` is in plain words. */
 export interface Judge extends JudgeRow {
+  /** Null where nothing was judged yet. */
+  language: string | null;
+  /** Those whose dialogues it judged. */
+  cultures: string[];
   calibration: string;
+  figures: JudgeFigures | null;
+}
+
+/** What a judge is worth; `low` and `high` are the 95% interval of the balanced accuracy. */
+interface JudgeFigures {
+  source: string;
+  provenance: string;
+  n: number;
+  accuracy: number;
+  balanced_accuracy: number;
+  low: number;
+  high: number;
+  kappa: number | null;
+  at_chance: boolean;
+  confusion: Confusion;
 }
 
 export interface Report {
@@ -72,6 +95,8 @@ export interface Report {
   cells: ReportCell[];
   /** Accepted opinions against the quotas; null where the scenario asks for none. */
   quota: QuotaFigures | null;
+  /** How the respondents drawn for each cell are spread; empty where stances were drawn topic by topic. */
+  drawn: DrawnCell[];
   funnel: FunnelLine[];
   drift: DriftFigures | null;
   flattening: { tested: number; flagged: FlatCell[] };
@@ -105,8 +130,8 @@ export interface ReportInput {
   largest: readonly Omit<Largest, 'all'>[];
   costs: readonly CostLine[];
   judges: readonly Judge[];
-  /** How the reader read texts of known sides; null as long as it is not calibrated. */
-  reader: SideTable | null;
+  /** How the reader of the turns read texts of known sides. */
+  readers: Readers;
 }
 
 /** Joins what was counted to a report; the same input gives the same report. */
@@ -134,8 +159,9 @@ export function buildReport(input: ReportInput): Report {
       return { ...figures, dialogues: talks.size, fidelity: own };
     }),
     quota: input.quota,
+    drawn: run.personas === 'respondents' ? drawnCells(cells) : [],
     funnel,
-    drift: driftFigures(input.courses, run.seed, input.reader),
+    drift: driftFigures(input.courses, run.seed, input.readers),
     flattening: flattened(cells),
     coverage: coverageOf(input),
     classes: [...input.classes],

@@ -13,6 +13,7 @@ export interface Course {
   dialogueKey: string;
   personaKey: string;
   topicId: string;
+  language: string;
   culture: string;
   role: LedgerRow['role'];
   control: boolean;
@@ -33,7 +34,9 @@ export interface Course {
 export function coursesOf(rows: readonly LedgerRow[]): Course[] {
   const groups = groupBy(rows, ({ dialogueKey, personaKey }) => `${dialogueKey} ${personaKey}`);
   return [...groups.values()].map((own) => {
-    const [{ dialogueKey, personaKey, topicId, culture, role, protocol, places }] = own as [LedgerRow];
+    const [{ dialogueKey, personaKey, topicId, language, culture, role, protocol, places }] = own as [
+      LedgerRow,
+    ];
     const at = (...moments: LedgerRow['moment'][]): Answer | null => {
       const row = own.find(({ moment }) => moments.includes(moment));
       return row ? answerOf(row) : null;
@@ -43,6 +46,7 @@ export function coursesOf(rows: readonly LedgerRow[]): Course[] {
       dialogueKey,
       personaKey,
       topicId,
+      language,
       culture,
       role,
       places,

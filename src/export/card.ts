@@ -15,7 +15,7 @@ from a survey. **Every row is synthetic: no person said any of this.**${manifest
 ## What it is worth
 
 ${manifest.verification}
-${manifest.rewritten_rows > 0 ? `\n${manifest.rewritten_rows} rows are rewritten opinions: their words never stood in a conversation.\n` : ''}
+${judgeLines(manifest)}${manifest.rewritten_rows > 0 ? `\n${manifest.rewritten_rows} rows are rewritten opinions: their words never stood in a conversation.\n` : ''}
 | culture | train | test | opinions kept | opinions dropped, by reason |
 | --- | --- | --- | --- | --- |
 ${manifest.cultures.map(cultureLine).join('\n')}
@@ -55,6 +55,19 @@ Method: Li et al., CulturePark (NeurIPS 2024, arXiv 2405.15145); Li et al., Cult
 `;
 }
 
+/** A line for each judge and language, with the cultures that it judged. */
+function judgeLines({ judges }: Manifest): string {
+  const cultures = new Map<string, Set<string>>();
+  for (const { culture, language, provider, model, in_words } of judges) {
+    const line = `${plain(model)} (${plain(provider)}) on dialogues in ${language}: **${plain(in_words)}**`;
+    cultures.set(line, (cultures.get(line) ?? new Set()).add(culture));
+  }
+  return [...cultures]
+    .map(([line, own]) => `\n- Verifier ${line} [${[...own].sort().map(plain).join(', ')}]`)
+    .join('')
+    .concat(judges.length > 0 ? '\n' : '');
+}
+
 function cultureLine({ culture, train, test, funnel }: Manifest['cultures'][number]): string {
   const { accepted = 0, ...dropped } = funnel;
   const reasons = Object.entries(dropped)
@@ -83,13 +96,14 @@ function modelsLine({ runs }: Manifest): string {
 const surveyLine = ({ survey }: Manifest): string => survey.notice;
 
 function leftOut({
-  left_out: { no_answers, scripted_rows },
+  left_out: { no_answers, scripted_rows, named_rows = 0 },
   missing_above_20_percent: missing,
 }: Manifest): string {
   const lines = no_answers.map(
     ({ culture, topic, reason }) => `- ${plain(culture)} × ${plain(topic)}: ${plain(reason)}`,
   );
   if (scripted_rows > 0) lines.push(`- ${scripted_rows} rows of the scripted rehearsal model`);
+  if (named_rows > 0) lines.push(`- ${named_rows} rows whose text told the name of their persona`);
   const flagged = missing.map(
     ({ topic, country, missing_share }) =>
       `- ${plain(topic)} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`,

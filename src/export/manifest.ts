@@ -38,6 +38,27 @@ export interface ExportedCulture {
   funnel: Record<string, number>;
 }
 
+/** Who judged a culture's opinions, and what that judge is worth in the language of their dialogues. */
+export interface ExportedJudge {
+  run: string;
+  culture: string;
+  language: string;
+  provider: string;
+  model: string;
+  /** Plain words, such as "not calibrated". */
+  in_words: string;
+  calibration: {
+    source: string;
+    provenance: string;
+    n: number;
+    accuracy: number;
+    balanced_accuracy: number;
+    low: number;
+    high: number;
+    kappa: number | null;
+  } | null;
+}
+
 /** `manifest.json`: what the data is and where it came from. */
 export interface Manifest {
   format_version: 1;
@@ -48,6 +69,8 @@ export interface Manifest {
   scripted_rows: number;
   rewritten_rows: number;
   verification: string;
+  /** Verifiers whose verdicts let rows in; none where no row claims a stance. */
+  judges: readonly ExportedJudge[];
   runs: readonly ExportedRun[];
   cultures: readonly ExportedCulture[];
   test_topics: readonly string[];
@@ -55,6 +78,8 @@ export interface Manifest {
   left_out: {
     no_answers: readonly { culture: string; topic: string; reason: string }[];
     scripted_rows: number;
+    /** Rows of respondents whose text told their persona's name; left out where there are none. */
+    named_rows?: number;
   };
   missing_above_20_percent: readonly { topic: string; country: string; missing_share: number }[];
   survey: { notice: string; citation: string };
@@ -69,6 +94,9 @@ export const surveyCitation =
   'Haerpfer, C., Inglehart, R., Moreno, A., Welzel, C., Kizilova, K., Diez-Medrano, J., Lagos, M., Norris, P., Ponarin, E. & Puranen, B. (eds.): World Values Survey: Round Seven, country-pooled datafile.';
 export const personaNotice =
   'Personas are invented. Their stances are drawn from the survey; age, gender and name are drawn apart from the stance and carry no survey information.';
+export const respondentNotice =
+  'Each persona stands for one respondent of a survey that the user imported: its answers, age band, gender and education go together as that person gave them; its name is invented. The rows tell neither age, gender nor education, sample ids are pseudonyms made for each row alone, and nothing here says which rows are of one person.';
+export const notForRespondents = 'to find out who answered the survey, or what else a respondent answered';
 export const notFor = [
   'to state what people of a country think: the rows are written by a language model that was told an answer; only the spread of the answers comes from the survey',
   'to profile, score or rank real people or groups',

@@ -21,7 +21,7 @@ export interface SampleSource {
   rewritten: boolean;
   /** The persona's answer and the scale shown in its country; null where no stance is claimed. */
   stance: { code: number; scale: Scale } | null;
-  /** `unverified`: the judge is not calibrated. */
+  /** `unverified`: the judge is not calibrated in the dialogue's language, or no better than chance. */
   status: 'verified' | 'unverified' | 'no-stance';
   scripted: boolean;
 }

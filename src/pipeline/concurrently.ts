@@ -1,4 +1,14 @@
-/** Works on the items of a sequence, at most n at a time; the first error stops the taking of further items and is thrown when those under way have ended. */
+/**
+ * How many items are under way where so many calls may be in flight. Where these are many, twice as many: a place that
+ * becomes free goes at once to a call that waits for it, and not first to a commit. Where they are few it makes no
+ * difference, and what is begun is finished sooner.
+ */
+export const underWay = (calls: number): number => (calls < 32 ? calls : 2 * calls);
+
+/**
+ * Works on the items of a sequence, at most n at a time; the first error stops the taking of further items and is thrown
+ * when those under way have ended.
+ */
 export async function concurrently<T>(
   items: AsyncIterable<T> | Iterable<T>,
   n: number,

@@ -22,7 +22,7 @@ export interface RunConfig {
   languages: string[];
 }
 
-/** `runs.models`: by role, `second_delegate` and `delegates.CULTURE`, what its calls go to. No key is in it. */
+/** `runs.models`: by role, `second_verifier`, `second_delegate` and `delegates.CULTURE`, what its calls go to. No key is in it. */
 export type RunModels = Record<string, StoredRoute>;
 
 export function snapshot(culture: Culture): CultureSnapshot {

@@ -1,4 +1,4 @@
-import type { ChatRole } from '../dialogue/types.ts';
+import { secondVerifier, type ChatRole } from '../dialogue/types.ts';
 import type { Usage } from '../models/port.ts';
 import { costOf, priceOf, type Asking, type Priced } from '../models/prices.ts';
 import type { Speaker } from '../models/route.ts';
@@ -6,6 +6,7 @@ import { learn, needOf, SOME, type Learnt, type Need } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
 import { profileOf, type Profile } from './profile.ts';
 import type { CellKey, Range } from './load.ts';
+import { judgesIn } from './routes.ts';
 import { createTally, type Tally } from './tally.ts';
 
 /** Calls, tokens and price, as a range. */
@@ -38,8 +39,11 @@ export interface Estimate extends Amount {
   prices_checked: string | null;
 }
 
-/** The model of a role, and of a delegate where they have models of their own, as far as its price goes. */
-export type ModelFor = (role: ChatRole, speaker?: Speaker) => Priced;
+/**
+ * The model of a role, and of a delegate where they have models of their own, as far as its price goes; undefined for a
+ * second judge where there is none.
+ */
+export type ModelFor = (role: ChatRole, speaker?: Speaker) => Priced | undefined;
 
 /** What another run taught. */
 export interface Other {
@@ -65,7 +69,10 @@ export function forecast(
   { other, asking = 'now' }: { other?: Other | undefined; asking?: Asking } = {},
 ): Estimate {
   const learnt = learn(tally);
-  const keys = tally.keys();
+  const judges: readonly string[] = judgesIn(modelFor);
+  const keys = tally
+    .keys()
+    .filter((key) => roleOf(key) !== secondVerifier || judges.includes(secondVerifier));
   const rounds = Math.max(0, profile.most / profile.dialogues - 1 - tally.further / profile.dialogues);
   const needs = new Map(
     keys.map((key) => {
@@ -108,7 +115,7 @@ export function forecast(
     prices_checked: oldest(
       [...needs.keys()].flatMap((key) =>
         speakersIn(key, profile).map(
-          ({ speaker }) => priceOf(modelFor(roleOf(key), speaker))?.checked ?? null,
+          ({ speaker }) => priceOf(modelFor(roleOf(key), speaker) as Priced)?.checked ?? null,
         ),
       ),
     ),
@@ -164,7 +171,7 @@ function costsBy(profile: Profile, tally: Tally, modelFor: ModelFor, asking: Ask
   return (key, usage, end) => {
     const speakers = speakersIn(key, profile);
     const costs = speakers.map(({ speaker }) =>
-      costOf(priceOf(modelFor(roleOf(key), speaker)), usage, asking),
+      costOf(priceOf(modelFor(roleOf(key), speaker) as Priced), usage, asking),
     );
     const known = costs.filter((cost) => cost !== null);
     if (known.length < costs.length) return null;

@@ -3,6 +3,7 @@ import { createBudget } from '../models/budget.ts';
 import { createCaller, type Caller } from '../models/caller.ts';
 import { costOf, priceOf } from '../models/prices.ts';
 import { defaultRetry } from '../models/retry.ts';
+import type { Route } from '../models/route.ts';
 import { ledgerOf, saveCalls } from '../store/calls.ts';
 import { planFailedAgain, saveOmissions } from '../store/dialogues.ts';
 import { holdRun } from '../store/hold.ts';
@@ -13,12 +14,13 @@ import { lastRound } from '../store/yields.ts';
 import type { ModelFor } from './estimate.ts';
 import { exportRuns } from './export-runs.ts';
 import { outlookOf } from './outlook.ts';
+import { peopleNotices } from './people.ts';
 import { omissionsOf, planControls, planDialogues } from './plan.ts';
 import type { Prepared } from './prepare.ts';
 import { read } from './read.ts';
 import { refine, type RefineInput } from './refine.ts';
 import { mostDialogues, planRound, quotaShort, quotasIn, roundInPlanning, savePlan } from './rounds.ts';
-import { identityOf, routeFor, type OpenedModels } from './routes.ts';
+import { identityOf, judgesIn, routeFor, type OpenedModels } from './routes.ts';
 import type { RunResult, RunSetting } from './run-types.ts';
 import { isStop, simulate } from './simulate.ts';
 
@@ -76,7 +78,7 @@ async function introduced(
 ): Promise<RunSetting> {
   const { store, watch, retryFailed } = setting;
   if (!watch.started) return setting;
-  const modelFor: ModelFor = (role, speaker) => routeFor(routes, role, speaker).model;
+  const modelFor: ModelFor = (role, speaker) => routeFor(routes, role, speaker)?.model;
   const outlook = await outlookOf(store, run, prepared, modelFor, { heldAgain: retryFailed });
   watch.started({ id: run.id, continued, prepared, models, fellBack, routes, outlook });
   return { ...setting, watch: outlook.tally.watching(watch) };
@@ -101,7 +103,10 @@ async function phases(
     },
   };
   try {
-    if (run.phase === 'plan') await plan(store, prepared, run);
+    if (run.phase === 'plan') {
+      for (const notice of peopleNotices(prepared.plan)) watch.say(notice);
+      await plan(store, prepared, run);
+    }
     if (setting.retryFailed) {
       const again = await planFailedAgain(store, run.id);
       watch.say(
@@ -197,7 +202,8 @@ export async function refineWith(
     caller,
     props: { ...props, seed: run.seed },
     runId: run.id,
-    identityOf: (role) => identityOf(routeFor(routes, role)),
+    identityOf: (role) => identityOf(routeFor(routes, role) as Route),
+    judges: judgesIn((role) => routes.get(role)?.model),
     round: await lastRound(store, run.id),
     quotas: quotasIn({ ...planned, scenario: props.scenario, seed: run.seed }),
     watch: (stage, n, dialogueId) => watch.stage?.(stage, n, dialogueId),
@@ -244,7 +250,7 @@ export async function callerFor(
   const caller = createCaller({
     runId: run.id,
     ledger: ledgerOf(setting.store),
-    routeFor: (role, speaker) => routeFor(opened.routes, role, speaker),
+    routeFor: (role, speaker) => routeFor(opened.routes, role, speaker) as Route,
     keep: (calls, uses) => setting.store.write((trx) => saveCalls(trx, run.id, calls, uses)),
     limits: {
       concurrency: setting.concurrency ?? scenario.concurrency,

@@ -1,12 +1,16 @@
 // Longer than most files: it joins store, texts, samples, files and manifest, and each of these is a few lines.
 import { join } from 'node:path';
+import { placesOf } from '../dialogue/anonymous.ts';
 import { UserError } from '../errors.ts';
 import { card } from '../export/card.ts';
+import { exportedJudge, isVerified, judgesOf, requireCalibrated, type JudgeAtWork } from './judges.ts';
 import { openExportFolder, type ExportFolder } from '../export/folder.ts';
 import { formats } from '../export/formats.ts';
 import {
   notFor,
+  notForRespondents,
   personaNotice,
+  respondentNotice,
   type ExportedCulture,
   type ExportedRun,
   type Manifest,
@@ -33,6 +37,7 @@ import { countryName, loadTexts, statementIn, type SurveyTexts } from '../survey
 import type { Scale, Survey, Topic } from '../survey/types.ts';
 import { version } from '../version.ts';
 import type { RunConfig, RunModels } from './config.ts';
+import { byWeights } from './scenario.ts';
 
 export interface ExportInput {
   store: Store;
@@ -41,6 +46,8 @@ export interface ExportInput {
   /** Folder name; needed for several runs together. */
   name?: string | undefined;
   includeScripted?: boolean | undefined;
+  /** Lower 95% bound of the balanced accuracy that each culture's verifier must reach, 0 to 1; a UserError otherwise. */
+  requireCalibrated?: number | undefined;
 }
 
 export interface Exported {
@@ -59,6 +66,9 @@ interface Source {
   run: RunRow;
   config: RunConfig;
   includeScripted: boolean;
+  judges: readonly JudgeAtWork[];
+  /** Whether its personas stand for respondents: then no two of its rows may tell that they are of one person. */
+  respondents: boolean;
 }
 
 /** What is counted on the way. */
@@ -67,6 +77,7 @@ interface Tally {
   rewritten: number;
   scripted: number;
   scriptedLeftOut: number;
+  namedLeftOut: number;
   statuses: Set<Sample['status']>;
 }
 
@@ -76,10 +87,26 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
   if (runs.length > 1 && !input.name)
     throw new UserError('Several runs need a name for their common folder.', { mend: 'Add --name NAME.' });
   const name = input.name ?? (runs[0] as RunRow).id;
-  const sources = runs.map((run) => {
-    const config = JSON.parse(run.config) as RunConfig;
-    return { run, config, includeScripted: input.includeScripted ?? config.scenario.export.include_scripted };
-  });
+  const sources = await Promise.all(
+    runs.map(async (run) => {
+      const config = JSON.parse(run.config) as RunConfig;
+      const includeScripted = input.includeScripted ?? config.scenario.export.include_scripted;
+      return {
+        run,
+        config,
+        includeScripted,
+        judges: await judgesOf(store, run, includeScripted),
+        respondents: config.scenario.personas === 'respondents',
+      };
+    }),
+  );
+  if (input.requireCalibrated !== undefined)
+    requireCalibrated(
+      sources.flatMap(({ judges }) => judges),
+      input.requireCalibrated,
+      runs,
+      store.path,
+    );
   const topicIds = [...new Set(sources.flatMap(({ config }) => config.topics))];
   const { survey, statements } = await storedSurvey(store, topicIds);
   const test = testTopics(
@@ -91,6 +118,7 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
     rewritten: 0,
     scripted: 0,
     scriptedLeftOut: 0,
+    namedLeftOut: 0,
     statuses: new Set(),
   };
   const folder = openExportFolder(out, name);
@@ -132,7 +160,7 @@ async function exportRun(
   words: Words,
   tally: Tally,
 ): Promise<void> {
-  const { run, config, includeScripted } = source;
+  const { run, config, includeScripted, respondents } = source;
   const texts = new Map<string, SurveyTexts>();
   await withdrawSamples(store, run.id);
   let page: SampleRow[] = [];
@@ -141,10 +169,15 @@ async function exportRun(
       tally.scriptedLeftOut += 1;
       continue;
     }
+    // A name is the same on every topic, and tells age band and gender.
+    if (respondents && isNamed(row)) {
+      tally.namedLeftOut += 1;
+      continue;
+    }
     const language = config.scenario.export.language === 'english' ? 'en' : row.language;
     if (!texts.has(language)) texts.set(language, textsFrom(words, language));
     const sample = sampleOf(row, source, words, texts.get(language) as SurveyTexts);
-    await writeSample(folder, config.scenario.export.formats, sample);
+    await writeSample(folder, source, sample);
     count(tally, sample);
     page.push({
       id: sample.id,
@@ -165,6 +198,9 @@ async function exportRun(
   await saveSamples(store, page);
 }
 
+const isNamed = ({ text, personaName }: AcceptedRow): boolean =>
+  new RegExp(placesOf(personaName.normalize('NFC')), 'u').test(text.normalize('NFC'));
+
 /** The package's templates and labels, with the statements that the database holds. */
 function textsFrom({ survey, statements }: Words, language: string): SurveyTexts {
   const texts = loadTexts(language, survey);
@@ -173,7 +209,7 @@ function textsFrom({ survey, statements }: Words, language: string): SurveyTexts
 
 function sampleOf(
   row: AcceptedRow,
-  { run, config }: Source,
+  { run, config, judges }: Source,
   { survey, test }: Words,
   texts: SurveyTexts,
 ): Sample {
@@ -199,7 +235,7 @@ function sampleOf(
       opinion: row.text,
       rewritten: row.rewriteOf !== null,
       stance: row.stanceCode === null ? null : { code: row.stanceCode, scale: scale as Scale },
-      status: row.stanceCode === null ? 'no-stance' : 'unverified',
+      status: row.stanceCode === null ? 'no-stance' : isVerified(judges, row) ? 'verified' : 'unverified',
       scripted: row.scripted === 1,
     },
     texts,
@@ -226,10 +262,10 @@ const columns = [
 
 async function writeSample(
   folder: ExportFolder,
-  names: readonly (keyof typeof formats)[],
+  { config, respondents }: Source,
   sample: Sample,
 ): Promise<void> {
-  for (const name of names) {
+  for (const name of config.scenario.export.formats) {
     const { extension, line } = formats[name];
     const text = line(sample);
     for (const part of [sample.culture, 'all']) {
@@ -253,8 +289,9 @@ async function writeSample(
         path,
         folder.lines(path),
         id,
-        opinionId,
-        dialogueId,
+        // A respondent's samples have nothing in common but the run: each is its own pseudonym.
+        respondents ? '' : opinionId,
+        respondents ? '' : dialogueId,
         runId,
         culture,
         country,
@@ -296,6 +333,7 @@ async function manifestParts(
     scripted_rows: tally.scripted,
     rewritten_rows: tally.rewritten,
     verification: verificationText(tally.statuses),
+    judges: sources.flatMap(({ judges }) => judges.map(exportedJudge)),
     runs: await Promise.all(sources.map((source) => exportedRun(store, source))),
     cultures,
     topics: topicIds.flatMap((id) => {
@@ -307,13 +345,20 @@ async function manifestParts(
     left_out: {
       no_answers: omissions.map(({ culture, topic_id: topic, reason }) => ({ culture, topic, reason })),
       scripted_rows: tally.scriptedLeftOut,
+      ...(tally.namedLeftOut > 0 ? { named_rows: tally.namedLeftOut } : {}),
     },
     missing_above_20_percent: missingCells(survey, topicIds, cultures),
     survey: await sourcesOf(store, sources, survey),
-    personas: personaNotice,
-    not_for: notFor,
+    personas: personasSaid(sources),
+    not_for: sources.some(({ respondents }) => respondents) ? [...notFor, notForRespondents] : notFor,
   };
 }
+
+const personasSaid = (sources: readonly Source[]): string =>
+  [
+    ...(sources.some(({ respondents }) => !respondents) ? [personaNotice] : []),
+    ...(sources.some(({ respondents }) => respondents) ? [respondentNotice] : []),
+  ].join(' ');
 
 /** The surveys behind the runs' topics; a run without topics of an imported survey has the shipped figures. */
 async function sourcesOf(
@@ -330,8 +375,8 @@ async function sourcesOf(
   );
   return surveySources(
     {
-      plain: drawn.some(({ config }) => !config.scenario.weights),
-      weighted: drawn.some(({ config }) => config.scenario.weights),
+      plain: drawn.some(({ config }) => !byWeights(config.scenario)),
+      weighted: drawn.some(({ config }) => byWeights(config.scenario)),
     },
     imported,
   );
@@ -342,9 +387,13 @@ function verificationText(statuses: ReadonlySet<Sample['status']>): string {
   if (statuses.size === 0) parts.push('There are no rows.');
   if (statuses.has('unverified')) {
     parts.push(
-      "The rows are **unverified**: the model that judged whether an opinion agrees with the persona's answer was never calibrated against labelled examples, so nobody knows how often it is right.",
+      `${statuses.has('verified') ? 'Some' : 'The'} rows are **unverified**: the model that judged whether an opinion agrees with the persona's answer was never calibrated in the language of the dialogue, or is no better than chance.`,
     );
   }
+  if (statuses.has('verified'))
+    parts.push(
+      'Rows with status `verified` were let in by a model whose verdicts were calibrated in the language of the dialogue (below); no person has seen them.',
+    );
   if (statuses.has('no-stance'))
     parts.push(
       'Rows with status `no-stance` are about topics that no survey figures exist for: no fidelity to any culture is claimed.',

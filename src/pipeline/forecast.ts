@@ -1,5 +1,7 @@
+import { secondVerifier } from '../dialogue/types.ts';
 import type { Usage } from '../models/port.ts';
 import { cellOf, type CellKey, type Load, type Part, type Range } from './load.ts';
+import { CHECKS } from './profile-readings.ts';
 import type { Tally } from './tally.ts';
 
 /** What a cell still needs, between the least and the most that is likely. */
@@ -93,7 +95,7 @@ export function learn(tally: Tally): Learnt {
 function turnsOf(tally: Tally): number | undefined {
   let [made, expected, calls] = [0, 0, 0];
   for (const [key, cell] of tally.settled) {
-    if (!isTalk(key)) continue;
+    if (!isTalk(key) || key === CHECKS) continue;
     const load = mean(tally.done(key).part);
     made += cell.output;
     calls += cell.made;
@@ -188,7 +190,9 @@ function expected(key: CellKey, part: Part, tally: Tally, learnt: Learnt, turns:
 /** The stage whose replies tell how much another one will have to do. */
 const teller: Record<CellKey, CellKey> = {
   [cellOf('verify', 'verifier')]: cellOf('extract', 'extractor'),
+  [cellOf('verify', secondVerifier)]: cellOf('extract', 'extractor'),
   [cellOf('verify_rewrite', 'verifier')]: cellOf('rewrite', 'extractor'),
+  [cellOf('verify_rewrite', secondVerifier)]: cellOf('rewrite', 'extractor'),
 };
 
 /** There may always be one more reply that has to be repaired, and asked for again. */

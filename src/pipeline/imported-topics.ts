@@ -14,9 +14,13 @@ export function checkWeights(
   loaded: LoadedScenario,
   { scenario, survey, cultures, topics, mainContact, mainContactInstead }: Omit<PlanInput, 'runId' | 'seed'>,
 ): void {
-  const hosted = armsOf(scenario).some(
-    ({ protocol, pairing }) => protocol !== 'panel' && protocol !== 'direct' && pairing === 'cross-cultural',
-  );
+  // Who draws respondents without asking for weights may have those of the delegates' countries alone.
+  const hosted =
+    scenario.weights &&
+    armsOf(scenario).some(
+      ({ protocol, pairing }) =>
+        protocol !== 'panel' && protocol !== 'direct' && pairing === 'cross-cultural',
+    );
   const own = cultures.some(({ id }) => id === mainContact.id);
   const seated = [...cultures, ...(hosted ? [mainContact, ...(own ? [mainContactInstead] : [])] : [])];
   const countries = new Set(seated.flatMap((one) => one.countries.map(({ code }) => code)));

@@ -1,4 +1,4 @@
-import { chatRoles } from '../dialogue/types.ts';
+import { chatRoles, secondVerifier } from '../dialogue/types.ts';
 import type { ChatRequest } from '../models/port.ts';
 import { defaultSpec, type ModelContext } from '../models/resolve.ts';
 import type { RoleLimits } from '../models/route.ts';
@@ -27,7 +27,8 @@ export interface ModelChoice {
 }
 
 /**
- * Who is to answer each role, and by `second_delegate` and `delegates.CULTURE` some delegates. An entry that names a
+ * Who is to answer each role, by `second_verifier` a second judge, and by `second_delegate` and `delegates.CULTURE` some
+ * delegates. An entry that names a
  * model stands alone; one that names none changes only what it says of the entry above it (a role's of `default`, a
  * delegate's of `delegate`). Where the flag or the environment names the model, of the scenario's entries only how they
  * sample is kept, and what `--set` changed; `named` is false where nobody named one.
@@ -64,6 +65,8 @@ export function modelEntries(
   const base = entryOf({ ...overall, model: forAll ?? defaultSpec(context) }, nobody, 'default');
   const entries = new Map<string, ModelEntry>();
   for (const role of chatRoles) entries.set(role, entryOf(counted(models[role], role), base, role));
+  const judge = counted(models[secondVerifier], secondVerifier);
+  if (judge) entries.set(secondVerifier, entryOf(judge, base, secondVerifier));
   const delegate = entries.get('delegate') as ModelEntry;
   const second = counted(models.second_delegate, 'second_delegate');
   if (second) entries.set('second_delegate', entryOf(second, delegate, 'second_delegate'));

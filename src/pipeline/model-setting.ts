@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { chatRoles } from '../dialogue/types.ts';
+import { chatRoles, secondVerifier } from '../dialogue/types.ts';
 
 const positive = z.number().int().positive();
 
@@ -49,7 +49,7 @@ export type ModelSetting = z.output<typeof setting>;
 const value = z.union([name, setting]).meta({ id: 'model' });
 
 /** Entries of `models` that are no map of further entries. */
-const modelNames = ['default', ...chatRoles, 'second_delegate'] as const;
+const modelNames = ['default', ...chatRoles, secondVerifier, 'second_delegate'] as const;
 
 /** `models` of a scenario: by role, a model's name or a map of what belongs to it. */
 export const modelsSchema = z.strictObject({

@@ -39,7 +39,9 @@ export async function outlookOf(
 export function pricedModelsOf(run: Pick<RunRow, 'models'>): ModelFor {
   const models = new Map(Object.entries(JSON.parse(run.models) as RunModels));
   return (role, speaker) => {
-    const { provider, model, scripted, spec } = routeFor(models, role, speaker);
+    const route = routeFor(models, role, speaker);
+    if (!route) return undefined;
+    const { provider, model, scripted, spec } = route;
     return { provider, model, free: scripted || spec.startsWith('local') };
   };
 }

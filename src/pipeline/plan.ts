@@ -1,4 +1,5 @@
 import { samplePersonas, type PersonaPlan } from '../agents/personas.ts';
+import { samplePeople, type People } from '../agents/respondents.ts';
 import { sampleStart, systematicSample } from '../agents/sampling.ts';
 import type { Culture, Persona } from '../agents/types.ts';
 import { shortId, shuffled } from '../ids.ts';
@@ -18,6 +19,8 @@ export interface PlanInput {
   mainContact: Culture;
   /** The main contact's culture for delegates of its own. */
   mainContactInstead: Culture;
+  /** The respondents that delegates stand for; left out where their stances are drawn topic by topic. */
+  people?: People | undefined;
   /** A further round, for answers that are short of their quota; else the first round, for all cells alike. */
   further?: { round: number; wanted: readonly Answer[] };
 }
@@ -115,7 +118,8 @@ export function* planControls(input: PlanInput): Generator<PlannedDialogue> {
 /** Number of dialogues that planDialogues yields. */
 export function countDialogues(input: PlanInput): number {
   let n = 0;
-  for (const _ of planDialogues(input)) n += 1;
+  // Whoever they are: nobody has to be drawn for it.
+  for (const _ of planDialogues({ ...input, people: undefined })) n += 1;
   return n;
 }
 
@@ -131,13 +135,20 @@ function wantedOf(input: PlanInput, arm: Arm, topic: Topic, culture: Culture): r
 
 /** Delegates of a culture that speak on a topic in an arm. */
 function countFor(input: PlanInput, arm: Arm, topic: Topic, culture: Culture): number {
-  const perDialogue =
-    arm.protocol !== 'panel' && arm.protocol !== 'direct' && arm.pairing === 'in-cultural' ? 2 : 1;
+  const seats = perDialogue(arm);
   const wanted = wantedOf(input, arm, topic, culture);
-  return wanted
-    ? Math.ceil(wanted.length / perDialogue) * perDialogue
-    : input.scenario.dialogues_per_cell * perDialogue;
+  return wanted ? Math.ceil(wanted.length / seats) * seats : delegatesIn(input.scenario, arm);
 }
+
+/** Delegates of one culture in a dialogue. */
+const perDialogue = ({ protocol, pairing }: Arm): number =>
+  protocol !== 'panel' && protocol !== 'direct' && pairing === 'in-cultural' ? 2 : 1;
+
+/** Delegates of a culture that speak on each topic in an arm's first round. */
+export const delegatesIn = (
+  { dialogues_per_cell: n }: Pick<Scenario, 'dialogues_per_cell'>,
+  arm: Arm,
+): number => n * perDialogue(arm);
 
 /** A culture's delegates on a topic: those that a quota asks for, or as the survey has them. */
 function delegatesOf(
@@ -294,6 +305,9 @@ function draw(
     language,
     ...fixed,
   };
+  // A main contact carries the conversation, and no row is made of what it says.
+  if (input.people && role !== 'main_contact')
+    return samplePeople(input.survey, { ...plan, people: input.people, topics: input.topics });
   return (
     samplePersonas(input.survey, plan) ??
     (samplePersonas(input.survey, { ...plan, topic: { ...topic, scale: null } }) as Persona[])
@@ -311,7 +325,8 @@ function dialogue(
 ): PlannedDialogue {
   const key = shortId(
     'dialogue',
-    input.seed,
+    // Of a respondent's dialogue no key, and so no id or order of rows, can be worked out without the database.
+    input.people ? shortId(input.people.secret, input.seed) : input.seed,
     arm.name,
     arm.protocol,
     arm.pairing,

@@ -12,10 +12,12 @@ import { withImported } from '../survey/with-imported.ts';
 import type { Imported } from '../store/surveys.ts';
 import type { Survey, Topic } from '../survey/types.ts';
 import { snapshot, type RunConfig, type RunModels } from './config.ts';
+import { culturesFor, unknownCulture } from './cultures.ts';
 import { samplingOf } from './routes.ts';
 import { checkWeights } from './imported-topics.ts';
+import { checkPeople } from './people.ts';
 import { askedIn, countDialogues, omissionsOf, PANEL_CULTURES, type PlanInput } from './plan.ts';
-import { armsOf, loadScenario, type LoadedScenario, type Scenario } from './scenario.ts';
+import { armsOf, byWeights, loadScenario, type LoadedScenario, type Scenario } from './scenario.ts';
 import { loadPrompts, type Props } from './stage.ts';
 
 /** A scenario with all that its words stand for, before anything is paid. */
@@ -35,7 +37,7 @@ export function prepare(scenario: string, set: readonly string[] = []): Prepared
 /**
  * As `prepare`, from a scenario that is at hand.
  * @param storedPrompts the texts that a resumed run keeps
- * @param imported what `importedSurvey` gives for the scenario's topics
+ * @param imported what `importedFor` gives for the scenario
  */
 export function prepareFrom(
   loaded: LoadedScenario,
@@ -61,9 +63,11 @@ export function prepareFrom(
     topics,
     mainContact,
     mainContactInstead,
+    ...(scenario.personas === 'respondents' && imported?.people ? { people: imported.people } : {}),
   };
+  if (scenario.personas === 'respondents') checkPeople(loaded, plan);
   checkPlan(loaded, plan);
-  if (scenario.weights) checkWeights(loaded, plan);
+  if (byWeights(scenario)) checkWeights(loaded, plan);
   const languages = [
     ...new Set(['en', ...(scenario.language === 'own' ? cultures.map(({ language }) => language) : [])]),
   ];
@@ -78,7 +82,7 @@ export function prepareFrom(
     topics,
     cultures: new Map([...cultures, plan.mainContact, plan.mainContactInstead].map((one) => [one.id, one])),
     texts,
-    ...loadPrompts(languages, scenario.prompts, storedPrompts),
+    ...loadPrompts(languages, scenario.prompts, storedPrompts, scenario.personas === 'respondents'),
   };
   const config: RunConfig = {
     scenario_name: loaded.name,
@@ -101,7 +105,7 @@ function surveyFor(
 } {
   const countries = new Set(cultures.flatMap((one) => one.countries.map(({ code }) => code)));
   let survey = loadSurvey();
-  if (imported) survey = withImported(survey, imported.survey, { weights: value.weights, countries });
+  if (imported) survey = withImported(survey, imported.survey, { weights: byWeights(value), countries });
   const statements = new Map(imported?.statements);
   for (const file of value.topic_files) {
     const added = addTopicFile(survey, resolve(folder, file));
@@ -119,25 +123,6 @@ function withStatements(
     words.has(texts.language) ? [[id, words.get(texts.language) as string] as const] : [],
   );
   return { ...texts, statements: new Map([...texts.statements, ...added]) };
-}
-
-function culturesFor(loaded: LoadedScenario): Culture[] {
-  const { cultures } = loaded.value;
-  if (cultures === 'all') return cultureIds().map(loadCulture);
-  return [...new Set(cultures)].map((id) => {
-    if (!cultureIds().includes(id))
-      throw loaded.fault(['cultures', cultures.indexOf(id)], unknownCulture(id));
-    return loadCulture(id);
-  });
-}
-
-function unknownCulture(id: string): string {
-  try {
-    loadCulture(id);
-    return `"${id}" is no culture`;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 /** Statement and labels of every topic in each language that it is talked about in, before anything is paid. */
@@ -234,6 +219,8 @@ export function fingerprintOf({ config, props, plan }: Prepared, models: RunMode
   const scenario = Object.fromEntries(
     Object.entries(config.scenario).filter(([key]) => !without.includes(key as keyof Scenario)),
   );
+  // Younger than the others: runs from before it go on.
+  if (scenario['personas'] === 'answers') delete scenario['personas'];
   // A cap on dialogues may be raised in the middle of a run.
   if (config.scenario.samples) scenario['samples'] = { ...config.scenario.samples, max_dialogues: undefined };
   const topics = plan.topics.map((topic: Topic) => [

@@ -1,3 +1,4 @@
+import { checkStance } from '../dialogue/check-stance.ts';
 import { planTextReadings, planTurnReadings, type ReadingRequest } from '../dialogue/reader.ts';
 import type { Dialogue, Turn } from '../dialogue/types.ts';
 import type { ChatRequest } from '../models/port.ts';
@@ -60,3 +61,41 @@ export function readingsOf(
     stage('read_opinions', opinions(0.5, 12), opinions(refinement.quotes === 'copy' ? 2 : 1, 40));
   return stages;
 }
+
+/** What the reader is asked while the dialogue goes on, where turns off their stance are asked for again. */
+export function checksOf(
+  dialogue: Dialogue,
+  turns: readonly Turn[],
+  weighed: (request: ChatRequest) => Weight,
+): Map<CellKey, Part> {
+  const setting = dialogue.check;
+  if (!setting) return new Map();
+  const requests = turns.flatMap((turn, at) => {
+    if (turn.kind !== 'public') return [];
+    const asked = checkStance(dialogue, setting, turns.slice(0, at), turn, []);
+    return asked.kind === 'request' ? [asked.request.request] : [];
+  });
+  if (requests.length === 0) return new Map();
+  const weights = requests.map(weighed);
+  const sum = (of: (one: Weight) => number): number => weights.reduce((total, one) => total + of(one), 0);
+  const range = (of: keyof Weight): Range => ({
+    low: sum((one) => one[of].low),
+    high: AGAIN * sum((one) => one[of].high),
+  });
+  const n = requests.length;
+  return new Map([
+    [
+      CHECKS,
+      partOf(
+        { base: range('base'), heard: range('heard') },
+        { low: n * ANSWER.low, high: AGAIN * n * ANSWER.high },
+        { low: n, high: AGAIN * n },
+      ),
+    ],
+  ]);
+}
+
+/** What the reader's calls during a dialogue are counted by. */
+export const CHECKS = cellOf('dialogue', 'reader');
+/** A turn that is off its stance is asked for again, and read again: at most, one in two. */
+const AGAIN = 1.5;

@@ -1,5 +1,11 @@
 import { next } from '../dialogue/step.ts';
-import type { ChatRole, Dialogue, StepReply, Turn } from '../dialogue/types.ts';
+import {
+  secondVerifier,
+  type ChatRole,
+  type Dialogue,
+  type StepReply,
+  type Turn,
+} from '../dialogue/types.ts';
 import { groupBy } from '../group-by.ts';
 import type { ChatRequest } from '../models/port.ts';
 import type { Speaker } from '../models/route.ts';
@@ -23,7 +29,7 @@ import {
 } from './load.ts';
 import { planControls, planDialogues } from './plan.ts';
 import type { Prepared } from './prepare.ts';
-import { readingsOf } from './profile-readings.ts';
+import { checksOf, readingsOf } from './profile-readings.ts';
 import { mostDialogues } from './rounds.ts';
 import { buildDialogue, type Props } from './stage.ts';
 
@@ -189,6 +195,7 @@ function askedOf(dialogue: Dialogue, props: Props): Asked {
   const stages = new Map([
     ...refinementOf(scene, props, weighed),
     ...readingsOf(dialogue, turns, props, weighed),
+    ...checksOf(dialogue, turns, weighed),
   ]);
   return { beats, stages };
 }
@@ -216,7 +223,7 @@ const written = {
   rewrite: { low: 0, high: 50 },
 };
 
-/** Extract and verify; at the high end rewrites of half of the opinions, and their verification. */
+/** Extract and verify, by a second judge too where one is named; at the high end rewrites of half of the opinions, and their verification. */
 function refinementOf(
   scene: Scene,
   { scenario }: Props,
@@ -264,14 +271,17 @@ function refinementOf(
   });
   const verified = between(low && weighed(low), weighed(high));
   const verdicts = (count: number, end: keyof Range): number => 5 + count * written.verify[end];
-  stage(
-    'verify',
-    'verifier',
-    verified,
-    { low: low ? verdicts(n.low, 'low') : 0, high: verdicts(n.high, 'high') },
-    limits.verify,
-    { low: low ? 1 : 0, high: 1 },
-  );
+  const judges: readonly ChatRole[] =
+    scenario.models.second_verifier === undefined ? ['verifier'] : ['verifier', secondVerifier];
+  for (const judge of judges)
+    stage(
+      'verify',
+      judge,
+      verified,
+      { low: low ? verdicts(n.low, 'low') : 0, high: verdicts(n.high, 'high') },
+      limits.verify,
+      { low: low ? 1 : 0, high: 1 },
+    );
   if (!refinement.rewrite) return stages;
   const half = Math.ceil(n.high / 2);
   const seldom = { low: 0, high: 1 };
@@ -285,14 +295,15 @@ function refinementOf(
     limits.rewrite,
     seldom,
   );
-  stage(
-    'verify_rewrite',
-    'verifier',
-    between(null, weighed(again)),
-    { low: 0, high: verdicts(half, 'high') },
-    limits.verify,
-    seldom,
-  );
+  for (const judge of judges)
+    stage(
+      'verify_rewrite',
+      judge,
+      between(null, weighed(again)),
+      { low: 0, high: verdicts(half, 'high') },
+      limits.verify,
+      seldom,
+    );
   return stages;
 }
 

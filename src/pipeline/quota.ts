@@ -1,7 +1,7 @@
 import { sampleStart, systematicSample } from '../agents/sampling.ts';
 import { groupBy } from '../group-by.ts';
 import { shuffled } from '../ids.ts';
-import { mixture } from '../survey/mixture.ts';
+import { answerShares } from '../survey/mixture.ts';
 import type { Topic } from '../survey/types.ts';
 import { askedIn, type Peopled, type PlanInput } from './plan.ts';
 
@@ -71,10 +71,7 @@ function answersOf(
   topic: Topic,
   n: number,
 ): { country: string; code: number | null; n: number }[] {
-  const parts: { country: string; code: number | null; share: number }[] =
-    topic.scale === null
-      ? culture.countries.map(({ code, weight }) => ({ country: code, code: null, share: weight }))
-      : [...(mixture(survey, culture.countries, topic.id)?.parts ?? [])];
+  const parts = answerShares(survey, culture.countries, topic);
   const drawn = systematicSample(
     parts.map(({ share }) => share),
     n,

@@ -1,4 +1,5 @@
 import { planTurnReadings, readingsIn, WINDOW, type Read, type ReadingRequest } from '../dialogue/reader.ts';
+import { readerPromptHash } from '../dialogue/reader-prompts.ts';
 import { contentHash } from '../ids.ts';
 import { planOpinionReadings } from '../refinement/read-opinions.ts';
 import type { Scene } from '../refinement/scene.ts';
@@ -16,7 +17,7 @@ import {
 } from '../store/opinions.ts';
 import { saveOpinionReadings, saveReadings } from '../store/readings.ts';
 import type { Trx } from '../store/store.ts';
-import { concurrently } from './concurrently.ts';
+import { concurrently, underWay } from './concurrently.ts';
 import { heldAgain, sceneOf, type RefineInput } from './refine.ts';
 import { readerSetting } from './stage.ts';
 
@@ -49,7 +50,7 @@ async function open(
   more: Record<string, unknown>,
   from: string | null,
 ): Promise<StageRun> {
-  const prompt = contentHash(JSON.stringify(props.readerPrompts));
+  const prompt = readerPromptHash(props.readerPrompts);
   const settings = { model: identityOf('reader'), prompt, window: WINDOW, ...more };
   const fingerprint = contentHash(stage, JSON.stringify(settings));
   return openStage(store, { runId, stage, after: [], fingerprint, settings, input: from });
@@ -118,7 +119,7 @@ async function overDialogues<K>(
   let done = 0;
   await concurrently(
     dialogueRows(store.read, runId, ['finished', 'flagged']),
-    props.scenario.concurrency,
+    underWay(props.scenario.concurrency),
     async (row) => {
       if (!(await isMarked(store.read, stage.id, row.id))) {
         const note = await readAll(input, stage, row.id, await work(await sceneOf(input, row)));

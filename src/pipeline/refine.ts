@@ -1,9 +1,11 @@
+import { secondVerifier } from '../dialogue/types.ts';
 import { contentHash } from '../ids.ts';
 import type { Caller } from '../models/caller.ts';
 import type { ChatRequest } from '../models/port.ts';
-import { decide, screen, type Facts } from '../refinement/decide.ts';
+import { decide, screen, vote, type Facts } from '../refinement/decide.ts';
 import { deduplicate, type Candidate } from '../refinement/deduplicate.ts';
 import { applyExtract, planExtract } from '../refinement/extract.ts';
+import { stagePromptHash } from '../refinement/prompts.ts';
 import { applyRewrite, planRewrite } from '../refinement/rewrite.ts';
 import type { Scene } from '../refinement/scene.ts';
 import { select, type Wanted } from '../refinement/select.ts';
@@ -28,7 +30,7 @@ import {
   type StageRun,
 } from '../store/opinions.ts';
 import type { Store, Trx } from '../store/store.ts';
-import { concurrently } from './concurrently.ts';
+import { concurrently, underWay } from './concurrently.ts';
 import { answerKey, type Quota } from './quota.ts';
 import { stageDialogue, type Props } from './stage.ts';
 
@@ -39,6 +41,8 @@ export interface RefineInput {
   runId: string;
   /** What makes a role's rows what they are: its model, and what belongs to that. */
   identityOf: (role: string) => string;
+  /** The roles that judge: one, or two that vote. */
+  judges: readonly ('verifier' | typeof secondVerifier)[];
   /** The round that the dialogues have come to; the last stages are made anew for each. */
   round: number;
   /** How many samples of each answer are selected; undefined where the scenario asks for no quotas. */
@@ -68,8 +72,8 @@ export async function refine(input: RefineInput): Promise<void> {
       settings,
       input: from?.id ?? null,
     });
-  const prompt = (name: 'extract' | 'extract_by_choice' | 'verify' | 'rewrite'): string =>
-    contentHash(JSON.stringify(props.refinementPrompts[name]), props.refinementPrompts.opinion);
+  const prompt = (name: Parameters<typeof stagePromptHash>[1]): string =>
+    stagePromptHash(props.refinementPrompts, name);
   const model = input.identityOf;
 
   const extract = await open(
@@ -83,7 +87,12 @@ export async function refine(input: RefineInput): Promise<void> {
     null,
   );
   await overDialogues(input, extract, (scene) => extractStage(input, extract, scene));
-  const verify = await open('verify', { model: model('verifier'), prompt: prompt('verify') }, extract);
+  const judging = {
+    model: model('verifier'),
+    prompt: prompt('verify'),
+    ...(input.judges.length > 1 ? { second: model(secondVerifier) } : {}),
+  };
+  const verify = await open('verify', judging, extract);
   await overDialogues(input, verify, (scene) => verifyStage(input, verify, extract, scene));
   const rewrite = await open(
     'rewrite',
@@ -92,7 +101,7 @@ export async function refine(input: RefineInput): Promise<void> {
   );
   if (refinement.rewrite)
     await overDialogues(input, rewrite, (scene) => rewriteStage(input, { extract, verify, rewrite }, scene));
-  const again = await open('verify_rewrite', { model: model('verifier'), prompt: prompt('verify') }, rewrite);
+  const again = await open('verify_rewrite', judging, rewrite);
   if (refinement.rewrite)
     await overDialogues(input, again, (scene) => verifyStage(input, again, rewrite, scene));
   await decideAll(input, open, {
@@ -115,17 +124,19 @@ interface Work {
   save(trx: Trx, reply: { text: string; callId: string; model: string }): Promise<void>;
 }
 
+type Asked = Work & { request: ChatRequest };
+
 async function overDialogues(
   input: RefineInput,
   stage: StageRun,
-  work: (scene: Scene) => Promise<Work>,
+  work: (scene: Scene) => Promise<Work | Work[]>,
 ): Promise<void> {
   if (stage.status === 'finished') return;
   const { store, caller, props, runId } = input;
   let done = 0;
   await concurrently(
     dialogueRows(store.read, runId, ['finished', 'flagged']),
-    props.scenario.concurrency,
+    underWay(props.scenario.concurrency),
     async (row) => {
       if (!(await isMarked(store.read, stage.id, row.id)))
         await oneDialogue(store, caller, stage, await sceneOf(input, row), work);
@@ -153,28 +164,32 @@ async function oneDialogue(
   caller: Caller,
   stage: StageRun,
   scene: Scene,
-  work: (scene: Scene) => Promise<Work>,
+  work: (scene: Scene) => Promise<Work | Work[]>,
 ): Promise<void> {
-  const { role, request, save } = await work(scene);
   const { id, runId } = scene.dialogue;
-  if (!request) {
+  const works = [await work(scene)].flat().flatMap((one) => (one.request ? [one as Asked] : []));
+  if (works.length === 0) {
     await store.write((trx) => markDialogue(trx, stage.id, id, 'nothing to do'));
     return;
   }
-  for (let n = 0; n < TRIES; n += 1) {
-    const last = n === TRIES - 1;
-    const asked = { role, request, stage: stage.stage, subject: id, replicate: [0, n], last };
-    const settled = await caller.call(asked, (outcome) =>
-      store.write(async (trx) => {
-        await saveCalls(trx, runId, outcome.calls, outcome.uses);
-        const usable = outcome.status === 'ok';
-        if (usable) await save(trx, outcome);
-        if (usable || last)
-          await markDialogue(trx, stage.id, id, usable ? null : `the reply was ${outcome.status}`);
-        return usable;
-      }),
-    );
-    if (settled) return;
+  const faults: string[] = [];
+  for (const [at, { role, request, save }] of works.entries()) {
+    for (let n = 0; n < TRIES; n += 1) {
+      const last = n === TRIES - 1;
+      const asked = { role, request, stage: stage.stage, subject: id, replicate: [0, n], last };
+      const settled = await caller.call(asked, (outcome) =>
+        store.write(async (trx) => {
+          await saveCalls(trx, runId, outcome.calls, outcome.uses);
+          const usable = outcome.status === 'ok';
+          if (usable) await save(trx, outcome);
+          else if (last) faults.push(`the reply was ${outcome.status}`);
+          if ((usable || last) && at === works.length - 1)
+            await markDialogue(trx, stage.id, id, faults.length > 0 ? faults.join('; ') : null);
+          return usable;
+        }),
+      );
+      if (settled) break;
+    }
   }
 }
 
@@ -194,22 +209,23 @@ async function extractStage({ props }: RefineInput, stage: StageRun, scene: Scen
 }
 
 async function verifyStage(
-  { store, props }: RefineInput,
+  { store, props, judges }: RefineInput,
   stage: StageRun,
   made: StageRun,
   scene: Scene,
-): Promise<Work> {
+): Promise<Work[]> {
   const opinions = verifiable(scene, await opinionsOf(store.read, made.id, scene.dialogue.id));
-  return {
-    role: 'verifier',
-    request: planVerify(scene, opinions, { maxTokens: props.scenario.max_tokens.verify }),
+  const request = planVerify(scene, opinions, { maxTokens: props.scenario.max_tokens.verify });
+  return judges.map((role) => ({
+    role,
+    request,
     save: (trx, { text, callId, model }) =>
       saveVerdicts(trx, applyVerify(opinions, text, { callId, model, stageRunId: stage.id })),
-  };
+  }));
 }
 
 async function rewriteStage(
-  { store, props }: RefineInput,
+  { store, props, judges }: RefineInput,
   stages: { extract: StageRun; verify: StageRun; rewrite: StageRun },
   scene: Scene,
 ): Promise<Work> {
@@ -220,7 +236,9 @@ async function rewriteStage(
     verify.id,
     opinions.map(({ id }) => id),
   );
-  const contradictions = opinions.filter(({ id }) => verdicts.get(id) === 'contradict');
+  const contradictions = opinions.filter(
+    ({ id }) => vote(verdicts.get(id) ?? [], judges.length) === 'contradict',
+  );
   return {
     role: 'extractor',
     request: planRewrite(scene, contradictions, { maxTokens: props.scenario.max_tokens.rewrite }),
@@ -243,7 +261,7 @@ async function decideAll(
   const source = { made: stages.made, judged: stages.judged };
   const hasStance = (row: CandidateRow): boolean => row.stanceCode !== null;
   const screening = (row: CandidateRow) => ({
-    verdict: row.verdict,
+    verdict: vote(row.verdicts, input.judges.length),
     hasStance: hasStance(row),
     includeRewritten: refinement.include_rewritten,
   });

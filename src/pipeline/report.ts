@@ -7,15 +7,15 @@ import {
   emptyCells,
   type CellData,
 } from '../evaluation/report-cells.ts';
-import type { EndRow, JudgeRow, SeatRow } from '../evaluation/report-rows.ts';
+import type { EndRow, SeatRow } from '../evaluation/report-rows.ts';
 import { opinionTally } from '../evaluation/report-tally.ts';
 import { quotaFigures, type QuotaFigures, type QuotaRow } from '../evaluation/report-quota.ts';
-import { buildReport, type Judge, type Report, type ReportHead } from '../evaluation/report.ts';
+import { buildReport, type Report, type ReportHead } from '../evaluation/report.ts';
 import { coursesOf, type Course } from '../evaluation/stances.ts';
 import { groupBy } from '../group-by.ts';
 import { costsOf } from '../store/inspect.ts';
 import { stanceLedger } from '../store/readings.ts';
-import { judgeRows, opinionPages, personaInWords, seatRows, textRows } from '../store/report.ts';
+import { opinionPages, personaInWords, seatRows, textRows } from '../store/report.ts';
 import { runCounts, type RunRow } from '../store/runs.ts';
 import { omissionsIn } from '../store/samples.ts';
 import type { Store } from '../store/store.ts';
@@ -24,7 +24,9 @@ import { countryName } from '../survey/texts.ts';
 import type { Survey } from '../survey/types.ts';
 import type { CultureSnapshot, RunConfig, RunModels } from './config.ts';
 import { quotasOf } from './quota.ts';
+import { reportJudges } from './report-judges.ts';
 import { mostDialogues } from './rounds.ts';
+import { byWeights } from './scenario.ts';
 
 /** A run's report, and beside it another's. */
 export interface Reported {
@@ -53,7 +55,7 @@ async function measured(
 ): Promise<{ report: Report; cells: CellData[] }> {
   const { read } = store;
   const config = JSON.parse(run.config) as RunConfig;
-  const survey = config.scenario.weights ? stored : unweighted(stored);
+  const survey = byWeights(config.scenario) ? stored : unweighted(stored);
   const cells = emptyCells(survey, config.cultures, config.topics);
   const find = cellFinder(cells);
   const seats = await seatRows(read, run.id);
@@ -86,13 +88,12 @@ async function measured(
     words: new Map(config.cultures.map((culture) => [culture.id, wordsOf(culture, config.languages)])),
     largest,
     costs: await costsOf(read, run.id),
-    judges: (await judgeRows(read, run.id)).map(judged),
-    reader: null,
+    ...(await reportJudges(read, run.id, config)),
   });
   return { report, cells };
 }
 
-/** The survey without weighted counts, which a database has of any import and a run only asked for by `weights`. */
+/** The survey without weighted counts: a database has them of any import, and few runs draw by them (`byWeights`). */
 const unweighted = (survey: Survey): Survey => ({
   ...survey,
   cells: new Map([...survey.cells].map(([key, cell]) => [key, { ...cell, weighted: null }])),
@@ -128,6 +129,7 @@ async function headOf(store: Store, survey: Survey, run: RunRow, config: RunConf
     phase,
     seed,
     description: config.scenario.description ?? null,
+    personas: config.scenario.personas ?? 'answers',
     surveys: [...new Set(topics.map((topic) => topic.survey))],
     cultures: config.cultures.map((culture) => culture.id),
     topics: topics.map(({ id: topic, theme, statement }) => ({
@@ -150,9 +152,6 @@ async function headOf(store: Store, survey: Survey, run: RunRow, config: RunConf
     finished: run.finished_at,
   };
 }
-
-/** What is known of how well a judge judges: nothing, as long as nobody has calibrated it. */
-const judged = (row: JudgeRow): Judge => ({ ...row, calibration: 'not calibrated' });
 
 /** Names of a culture, its language and countries, in English, in its own language and in those that were spoken. */
 function wordsOf({ name, language, countries }: CultureSnapshot, spoken: readonly string[]): string[] {

@@ -1,3 +1,4 @@
+import { secondVerifier } from '../dialogue/types.ts';
 import { UserError } from '../errors.ts';
 import { openAiBaseUrl, timeoutsOf } from '../models/openai.ts';
 import {
@@ -16,7 +17,7 @@ import type { ModelEntry } from './model-entries.ts';
 type StoredModel = ResolvedModel & Omit<ModelEntry, 'spec' | 'baseUrl' | 'fallback'>;
 export type StoredRoute = StoredModel & { fallback?: StoredModel };
 
-/** By role, `second_delegate` and `delegates.CULTURE`. */
+/** By role, `second_verifier`, `second_delegate` and `delegates.CULTURE`. */
 export type Routes = ReadonlyMap<string, Route>;
 
 export interface OpenedModels {
@@ -26,14 +27,26 @@ export interface OpenedModels {
   fellBack: boolean;
 }
 
-/** Who answers a role; of the delegates the second of a pair before a culture's, and that before the role's. */
-export function routeFor<T>(routes: ReadonlyMap<string, T>, role: string, speaker?: Speaker): T {
+/** The roles that judge: the second one has a vote where it is another model than the first. */
+export function judgesIn(
+  modelFor: (role: 'verifier' | typeof secondVerifier) => { provider: string; model: string } | undefined,
+): ('verifier' | typeof secondVerifier)[] {
+  const [one, other] = [modelFor('verifier'), modelFor(secondVerifier)];
+  const votes = other && (one?.provider !== other.provider || one.model !== other.model);
+  return votes ? ['verifier', secondVerifier] : ['verifier'];
+}
+
+/**
+ * Who answers a role; of the delegates the second of a pair before a culture's, and that before the role's. Undefined for
+ * a second judge where there is none.
+ */
+export function routeFor<T>(routes: ReadonlyMap<string, T>, role: string, speaker?: Speaker): T | undefined {
   const own =
     role === 'delegate' && speaker
       ? ((speaker.second ? routes.get('second_delegate') : undefined) ??
         routes.get(`delegates.${speaker.culture}`))
       : undefined;
-  return own ?? (routes.get(role) as T);
+  return own ?? routes.get(role);
 }
 
 /**

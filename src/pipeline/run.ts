@@ -15,11 +15,10 @@ import {
 } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { saveTopics } from '../store/survey.ts';
-import { importedSurvey } from '../store/surveys.ts';
 import type { RunModels } from './config.ts';
 import { execute, refineWith, callerFor } from './execute.ts';
-import { topicWords } from './imported-topics.ts';
 import { modelEntries } from './model-entries.ts';
+import { importedFor } from './people.ts';
 import { fingerprintOf, prepareFrom, type Prepared } from './prepare.ts';
 import { openRoutes, reopenRoutes, type OpenedModels } from './routes.ts';
 import type { NewRun, RunResult, RunSetting } from './run-types.ts';
@@ -42,7 +41,7 @@ function loadedFor(asked: NewRun): { set: string[]; loaded: ReturnType<typeof lo
 /** Starts a scenario's run, or continues the unfinished one with the same fingerprint; a finished one is left alone. */
 export async function runScenario(setting: RunSetting, asked: NewRun): Promise<RunResult> {
   const { set, loaded } = loadedFor(asked);
-  const imported = await importedSurvey(setting.store.read, topicWords(loaded.value));
+  const imported = await importedFor(setting.store.read, loaded);
   const prepared = prepareFrom(loaded, new Map(), imported);
   const { scenario } = prepared.props;
   const { entries, named } = modelEntries(

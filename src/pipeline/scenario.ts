@@ -31,6 +31,12 @@ export const scenarioSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('weighted answers instead of plain counts; needs an imported survey with weights'),
+  personas: z
+    .enum(['answers', 'respondents'])
+    .default('answers')
+    .describe(
+      "answers: stances drawn topic by topic; respondents: each persona has one respondent's own combination, by weight (needs an import with single respondents)",
+    ),
   dialogues_per_cell: positive.max(100_000).default(1).describe('dialogues a culture and topic'),
   protocol: z.enum(protocolNames).default('self-guidance').describe('who speaks when'),
   pairing: z
@@ -160,6 +166,10 @@ export function armsOf(scenario: Scenario): Arm[] {
   const { protocol, pairing, turns } = scenario;
   return scenario.arms ?? [{ name: 'main', protocol, pairing, turns }];
 }
+
+/** Whether stances come from weighted answers: respondents are always drawn by their weights. */
+export const byWeights = ({ weights, personas }: Pick<Scenario, 'weights' | 'personas'>): boolean =>
+  weights || personas === 'respondents';
 
 /** The shipped scenarios and those of the user's folder, by name. */
 export function scenarioNames(): string[] {

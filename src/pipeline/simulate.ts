@@ -5,7 +5,7 @@ import type { Caller, Outcome } from '../models/caller.ts';
 import { saveCalls } from '../store/calls.ts';
 import { appendTurn, dialogueRows, endDialogue, turnsOf } from '../store/dialogues.ts';
 import type { Store } from '../store/store.ts';
-import { concurrently } from './concurrently.ts';
+import { concurrently, underWay } from './concurrently.ts';
 import { stageDialogue, type Props } from './stage.ts';
 
 /** Told of what happens, for the person who watches. */
@@ -15,7 +15,7 @@ export interface SimulationWatch {
   ended(dialogue: Dialogue, status: string, reason: string): void;
 }
 
-/** Holds all planned dialogues of a run, as many at once as calls may be in flight; then its controls, which begin with answers that the debates have paid. */
+/** Holds all planned dialogues of a run, `underWay` at once; then its controls, which begin with answers that the debates have paid. */
 export async function simulate(
   store: Store,
   caller: Caller,
@@ -25,7 +25,7 @@ export async function simulate(
 ): Promise<void> {
   await concurrently(
     dialogueRows(store.read, runId, ['planned']),
-    props.scenario.concurrency,
+    underWay(props.scenario.concurrency),
     async (row) => {
       const dialogue = await stageDialogue(store.read, props, row);
       await hold(store, caller, dialogue, watch);
@@ -33,7 +33,7 @@ export async function simulate(
   );
   await concurrently(
     dialogueRows(store.read, runId, ['planned'], true),
-    props.scenario.concurrency,
+    underWay(props.scenario.concurrency),
     async (row) => hold(store, caller, await stageDialogue(store.read, props, row)),
   );
 }

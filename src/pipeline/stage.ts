@@ -6,6 +6,7 @@ import {
   type PromptFile,
   type PromptSet,
 } from '../dialogue/prompts.ts';
+import { educationPromptName, loadEducationPrompts, type EducationPrompts } from '../dialogue/education.ts';
 import { loadReaderPrompts, readerPromptName, type ReaderPrompts } from '../dialogue/reader-prompts.ts';
 import type { ReaderSetting } from '../dialogue/reader.ts';
 import type { Dialogue, Pairing, ProtocolName, SpeakerRole, TopicWords } from '../dialogue/types.ts';
@@ -29,6 +30,8 @@ export interface Props {
   dialoguePrompts: ReadonlyMap<string, DialoguePrompts>;
   refinementPrompts: RefinementPrompts;
   readerPrompts: ReaderPrompts;
+  /** How a persona's education is told, where personas have one. */
+  educationPrompts: EducationPrompts | null;
   promptFiles: readonly PromptFile[];
 }
 
@@ -37,18 +40,31 @@ export function loadPrompts(
   languages: readonly string[],
   set: PromptSet,
   stored: ReadonlyMap<string, string>,
-): Pick<Props, 'dialoguePrompts' | 'refinementPrompts' | 'readerPrompts' | 'promptFiles'> {
+  educated: boolean,
+): Pick<
+  Props,
+  'dialoguePrompts' | 'refinementPrompts' | 'readerPrompts' | 'educationPrompts' | 'promptFiles'
+> {
   const dialogue = languages.map((language) => ({
     language,
     ...loadDialoguePrompts(language, set, stored.get(dialoguePromptName(language, set))),
   }));
   const refinement = loadRefinementPrompts(stored.get('refinement.yaml'));
   const reader = loadReaderPrompts(stored.get(readerPromptName));
+  // The brief prompts tell no age either.
+  const education =
+    educated && set === 'standard' ? loadEducationPrompts(stored.get(educationPromptName)) : null;
   return {
+    educationPrompts: education?.prompts ?? null,
     dialoguePrompts: new Map(dialogue.map(({ language, prompts }) => [language, prompts])),
     refinementPrompts: refinement.prompts,
     readerPrompts: reader.prompts,
-    promptFiles: [...dialogue.map(({ file }) => file), refinement.file, reader.file],
+    promptFiles: [
+      ...dialogue.map(({ file }) => file),
+      refinement.file,
+      reader.file,
+      ...(education ? [education.file] : []),
+    ],
   };
 }
 
@@ -102,6 +118,7 @@ export function buildDialogue(
     })),
     words: wordsIn(props.texts.get(row.language) as SurveyTexts, topic),
     prompts: props.dialoguePrompts.get(row.language) as DialoguePrompts,
+    education: props.educationPrompts?.words[row.language] ?? null,
     limits: {
       sentences: scenario.sentences,
       maxTokens: scenario.max_tokens.turn,

@@ -2,6 +2,7 @@ import type { CallEvent } from '../models/call-events.ts';
 import type { SpendingRow, StoredSpending } from '../store/spending.ts';
 import { cellOf, nothing, plus, type CellKey, type Part } from './load.ts';
 import { kindOf, type Kind, type Profile } from './profile.ts';
+import { CHECKS } from './profile-readings.ts';
 import type { RunWatch } from './run-types.ts';
 
 /** What the calls of a stage and role came to so far. */
@@ -88,7 +89,7 @@ export function createTally(profile: Profile, start: TallyStart = {}): Tally {
   let { reused = 0, retried = 0 } = stored ?? {};
   let { inFlight = 0 } = start;
   const talk = createTalk(profile, stored?.dialogues ?? [], heldAgain);
-  const refinement = createRefinement(profile, stored?.stages ?? [], () => talk.further);
+  const refinement = createRefinement(profile, stored?.stages ?? [], talk);
   const settle = (cell: CellKey, subject: string): void => {
     const calls = waiting.get(cell);
     for (const call of calls?.get(subject) ?? []) count(settled, call);
@@ -146,6 +147,7 @@ export function createTally(profile: Profile, start: TallyStart = {}): Tally {
         const idx = talk.spokenIn(dialogue.key);
         const cell = talk.end(dialogue.key, kindOf(dialogue));
         if (cell) settle(cell, `${dialogue.id}/${idx}`);
+        for (let turn = 0; turn <= idx; turn += 1) settle(CHECKS, `${dialogue.id}/${turn}`);
         watch.dialogueEnded?.(dialogue, ...how);
       },
       stage(stage, n, dialogueId) {
@@ -232,7 +234,11 @@ function kindLike({ kinds }: Profile, like: string): Kind | undefined {
 }
 
 /** Dialogues that each stage of the refinement is done with, and those to go: all are expected to be like the mean. */
-function createRefinement(profile: Profile, stored: StoredSpending['stages'], further: () => number) {
+function createRefinement(
+  profile: Profile,
+  stored: StoredSpending['stages'],
+  talk: { readonly further: number; readonly ended: number },
+) {
   const each = new Map<CellKey, Part>();
   for (const { stages, dialogues } of profile.kinds.values())
     for (const [cell, part] of stages) plus(entry(each, cell, nothing), part, dialogues / profile.dialogues);
@@ -241,8 +247,8 @@ function createRefinement(profile: Profile, stored: StoredSpending['stages'], fu
   const some = (cell: CellKey, toGo: boolean): Progress | undefined => {
     const part = each.get(cell);
     if (!part) return undefined;
-    const all = profile.dialogues + further();
-    const done = Math.min(all, refined.get(stageOf(cell)) ?? 0);
+    const all = profile.dialogues + talk.further;
+    const done = Math.min(all, cell === CHECKS ? talk.ended : (refined.get(stageOf(cell)) ?? 0));
     const sum = { units: toGo ? all - done : done, part: nothing() };
     plus(sum.part, part, sum.units);
     return sum;

@@ -1,8 +1,25 @@
 import type { Opinion, VerdictValue } from './types.ts';
 
+/** Two judges gave different verdicts. */
+export const DISAGREE = 'judges disagree';
+
+/**
+ * What one or two judges came to: their common verdict, that they disagree, or null where one of them gave none. A
+ * judge's verdicts are kept whatever comes of the vote.
+ */
+export function vote(
+  verdicts: readonly VerdictValue[],
+  judges: number,
+): VerdictValue | typeof DISAGREE | null {
+  const [first] = verdicts;
+  if (first === undefined || verdicts.length < judges) return null;
+  return verdicts.every((verdict) => verdict === first) ? first : DISAGREE;
+}
+
 /** What was found about an opinion. */
 export interface Facts {
-  verdict: VerdictValue | null;
+  /** What the judges came to: see `vote`. */
+  verdict: VerdictValue | typeof DISAGREE | null;
   /** False where no stance is claimed: then no verdict is needed. */
   hasStance: boolean;
   /** Null where it did not reach the deduplication. */

@@ -34,3 +34,9 @@ export function loadRefinementPrompts(stored?: string): {
     file: { name: NAME, version: value.version, hash: contentHash(content), text: content },
   };
 }
+
+/** What tells one wording of a stage's prompt from another: the `prompt` in the settings of its stage runs. */
+export const stagePromptHash = (
+  prompts: RefinementPrompts,
+  name: 'extract' | 'extract_by_choice' | 'verify' | 'rewrite',
+): string => contentHash(JSON.stringify(prompts[name]), prompts.opinion);

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { AgeBand, Gender, Persona } from '../agents/types.ts';
+import type { AgeBand, Education, Gender, Persona } from '../agents/types.ts';
 import type { Reading, SpeakerRole, Turn, TurnKind } from '../dialogue/types.ts';
 import { cleanText } from '../clean-text.ts';
 import { saveReadings } from './readings.ts';
@@ -46,9 +46,21 @@ async function savePersona(trx: Trx, runId: string, persona: Persona): Promise<v
       name: persona.name,
       age_band: persona.ageBand,
       gender: persona.gender,
+      education: persona.education ?? null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
+  if (persona.respondent)
+    await trx
+      .insertInto('persona_respondents')
+      .values({
+        persona_id: persona.id,
+        survey_id: persona.respondent.surveyId,
+        country: persona.country,
+        number: persona.respondent.number,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
   for (const [topicId, code] of persona.stances) {
     await trx
       .insertInto('stances')
@@ -129,6 +141,7 @@ export async function seatsOf(
       'p.name',
       'p.age_band',
       'p.gender',
+      'p.education',
       's.code',
     ])
     .where('q.dialogue_id', '=', dialogue.id)
@@ -148,6 +161,7 @@ export async function seatsOf(
             name: row.name as string,
             ageBand: row.age_band as AgeBand,
             gender: row.gender as Gender,
+            ...(row.education === null ? {} : { education: row.education as Education }),
             stances: new Map(row.code === null ? [] : [[dialogue.topic_id, row.code]]),
           },
   }));

@@ -3,6 +3,7 @@ import type { Message } from '../models/port.ts';
 import { messagesOf } from './calls.ts';
 import { stanceRecords, type StanceRecord } from './inspect-stances.ts';
 import { personaLedger, type PersonaLedgerRow } from './readings.ts';
+import { respondentOf } from './respondents.ts';
 import type { Database } from './schema.ts';
 import type { Reader, Store } from './store.ts';
 
@@ -81,6 +82,8 @@ export async function clusterRecord(read: Reader, id: string): Promise<ClusterRe
 /** A persona with its answers and the dialogues that it sat in. */
 export interface PersonaRecord {
   persona: Table<'personas'>;
+  /** The respondent that it stands for, in runs that draw respondents. */
+  respondent: Awaited<ReturnType<typeof respondentOf>>;
   stances: StanceRecord[];
   dialogues: { id: string; role: string; status: string; topic_id: string }[];
   /** Opinions of the refinements that stand, by status. */
@@ -102,6 +105,7 @@ export async function personaRecord(read: Reader, id: string): Promise<PersonaRe
     .execute();
   return {
     persona: await read.selectFrom('personas').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
+    respondent: await respondentOf(read, id),
     stances: await stanceRecords(read, [id]),
     dialogues: await read
       .selectFrom('participants as q')

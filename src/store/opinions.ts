@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { Opinion, OpinionClass, StageName, Verdict } from '../refinement/types.ts';
 import type { Polarity } from '../survey/types.ts';
 import { shortId } from '../ids.ts';
+import { groupBy } from '../group-by.ts';
 import { cleanText } from '../clean-text.ts';
 import type { Database } from './schema.ts';
 import type { Reader, Store, Trx } from './store.ts';
@@ -202,7 +203,7 @@ export async function verdictsOf(
   read: Reader,
   stageRunId: string,
   opinionIds: readonly string[],
-): Promise<Map<string, Verdict['verdict']>> {
+): Promise<Map<string, Verdict['verdict'][]>> {
   if (opinionIds.length === 0) return new Map();
   const rows = await read
     .selectFrom('verdicts')
@@ -210,7 +211,12 @@ export async function verdictsOf(
     .where('stage_run_id', '=', stageRunId)
     .where('opinion_id', 'in', opinionIds)
     .execute();
-  return new Map(rows.map((row) => [row.opinion_id, row.verdict as Verdict['verdict']]));
+  return new Map(
+    [...groupBy(rows, (row) => row.opinion_id)].map(([id, own]) => [
+      id,
+      own.map(({ verdict }) => verdict as Verdict['verdict']),
+    ]),
+  );
 }
 
 /** What the deciding stages need to know of an opinion: itself, where it stands, what was found about it. */
@@ -221,7 +227,8 @@ export interface CandidateRow extends Opinion {
   language: string;
   dialogueKey: string;
   stanceCode: number | null;
-  verdict: Verdict['verdict'] | null;
+  /** One a judge: at most two. */
+  verdicts: Verdict['verdict'][];
 }
 
 /** All opinions of the extract and rewrite stages with their verdicts, in key order, a page at a time. */
@@ -237,10 +244,18 @@ export async function* candidates(
       .leftJoin('stances as s', (join) =>
         join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'),
       )
-      .leftJoin('verdicts as v', (join) =>
-        join.onRef('v.opinion_id', '=', 'o.id').on('v.stage_run_id', 'in', stages.judged),
-      )
       .selectAll('o')
+      .select((e) => {
+        const verdicts = e
+          .selectFrom('verdicts as v')
+          .whereRef('v.opinion_id', '=', 'o.id')
+          .where('v.stage_run_id', 'in', stages.judged);
+        return [
+          verdicts.select((v) => v.fn.min('v.verdict').as('verdict')).as('lowest'),
+          verdicts.select((v) => v.fn.max('v.verdict').as('verdict')).as('highest'),
+          verdicts.select((v) => v.fn.countAll<number>().as('n')).as('judged'),
+        ];
+      })
       .select([
         'p.culture',
         'p.country',
@@ -248,7 +263,6 @@ export async function* candidates(
         'd.language',
         'd.key as dialogue_key',
         's.code as stance_code',
-        'v.verdict',
       ])
       .where('o.stage_run_id', '=', stage)
       .where('o.key', '>', after)
@@ -269,7 +283,7 @@ export async function* candidates(
       language: row.language,
       dialogueKey: row.dialogue_key,
       stanceCode: row.stance_code,
-      verdict: row.verdict as CandidateRow['verdict'],
+      verdicts: [row.lowest, row.highest].slice(0, row.judged ?? 0) as CandidateRow['verdicts'],
     }));
     const last = rows.at(-1);
     if (!last || rows.length < 2000) return;

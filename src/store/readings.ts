@@ -72,7 +72,7 @@ export async function* stanceLedger(read: Reader, runId: string): AsyncGenerator
   const stands = sql.join(['', ...stages.map(({ id }) => id)]);
   for await (const ids of dialoguePages(read, runId, PAGE)) {
     const { rows: seats } = await sql<SeatRow>`
-      SELECT d.id AS "dialogueId", d.key AS "dialogueKey", d.arm, d.protocol, d.topic_id AS "topicId", q.role,
+      SELECT d.id AS "dialogueId", d.key AS "dialogueKey", d.arm, d.protocol, d.topic_id AS "topicId", d.language, q.role,
         p.id AS "personaId", p.key AS "personaKey", p.culture, p.country, st.code
       FROM dialogues d JOIN participants q ON q.dialogue_id = d.id JOIN personas p ON p.id = q.persona_id
       LEFT JOIN stances st ON st.persona_id = p.id AND st.topic_id = d.topic_id
@@ -108,6 +108,7 @@ interface SeatRow extends Pick<
   | 'arm'
   | 'protocol'
   | 'topicId'
+  | 'language'
   | 'role'
   | 'personaId'
   | 'personaKey'
@@ -156,6 +157,7 @@ function toLedgerRow(
     arm: seat.arm,
     protocol: seat.protocol,
     topicId: seat.topicId,
+    language: seat.language,
     personaKey: seat.personaKey,
     personaId: seat.personaId,
     culture: seat.culture,

@@ -7,6 +7,7 @@ import type { Trx } from './store.ts';
 /** Makes room for the World Values Survey's counts; refuses to change those that runs drew from, and a country twice. */
 export async function freeWvs7(trx: Trx, survey: ImportedSurvey, knownId: string | undefined): Promise<void> {
   const countries = [...survey.countries];
+  if (knownId !== undefined) await refusePeople(trx, knownId);
   const taken = await trx
     .selectFrom('respondents as r')
     .innerJoin('surveys as s', 's.id', 'r.survey_id')
@@ -71,8 +72,22 @@ async function refuseDrawn(trx: Trx, survey: ImportedSurvey, gone: readonly stri
   }
 }
 
-const weightsIn = (config: string): boolean =>
-  (JSON.parse(config) as { scenario?: { weights?: boolean } }).scenario?.weights === true;
+/** Refuses to take the respondents away that a run's personas stand for. */
+async function refusePeople(trx: Trx, surveyId: string): Promise<void> {
+  const used = await trx
+    .selectFrom('persona_respondents as r')
+    .innerJoin('personas as p', 'p.id', 'r.persona_id')
+    .select('p.run_id')
+    .where('r.survey_id', '=', surveyId)
+    .limit(1)
+    .executeTakeFirst();
+  if (used) throw inUse(`personas of the run ${used.run_id} stand for its respondents`);
+}
+
+function weightsIn(config: string): boolean {
+  const { scenario } = JSON.parse(config) as { scenario?: { weights?: boolean; personas?: string } };
+  return scenario?.weights === true || scenario?.personas === 'respondents';
+}
 
 const inUse = (why: string): UserError =>
   new UserError(`The figures can't be replaced: ${why}.`, {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { JudgeRow, OpinionRow, SeatRow, TextRow } from '../evaluation/report-rows.ts';
+import { promptIn } from './calibrations.ts';
 import { dialoguePages } from './dialogue-pages.ts';
 import type { Reader } from './store.ts';
 
@@ -103,6 +104,7 @@ export async function judgeRows(read: Reader, runId: string): Promise<JudgeRow[]
   return rows.map(({ stage, settings, status, notes }) => ({
     stage,
     model: String((JSON.parse(settings) as { model?: unknown }).model ?? 'unknown'),
+    prompt: promptIn(settings),
     finished: status === 'finished',
     notes: notes ?? 0,
   }));

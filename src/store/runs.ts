@@ -179,6 +179,7 @@ export interface RunFigures {
     | 'entail'
     | 'contradict'
     | 'irrelevant'
+    | 'disagreed'
     | 'rewritten'
     | 'duplicate'
     | 'accepted',
@@ -360,23 +361,31 @@ async function opinionFigures(store: Store, runId: string): Promise<RunFigures['
     ])
     .executeTakeFirstOrThrow();
   // By the run's own opinions: no index leads from a stage to its verdicts.
-  const verdicts = await store.read
+  // Two judges give two verdicts; an opinion on which they disagree is counted apart.
+  const voted = store.read
     .selectFrom('dialogues')
     .innerJoin('opinions', 'opinions.dialogue_id', 'dialogues.id')
     .innerJoin('verdicts', 'verdicts.opinion_id', 'opinions.id')
     .innerJoin('stage_runs', 'stage_runs.id', 'verdicts.stage_run_id')
-    .select(['verdict', (e) => e.fn.countAll<number>().as('n')])
+    .select((e) => [e.fn.min('verdict').as('lowest'), e.fn.max('verdict').as('highest')])
     .where('dialogues.run_id', '=', runId)
     .where('stage_runs.current', '=', 1)
     .where('stage_runs.stage', '=', 'verify')
-    .groupBy('verdict')
+    .groupBy('verdicts.opinion_id');
+  const verdicts = await store.read
+    .selectFrom(voted.as('v'))
+    .select(['lowest', 'highest', (e) => e.fn.countAll<number>().as('n')])
+    .groupBy(['lowest', 'highest'])
     .execute();
-  const of = (verdict: string): number => verdicts.find((row) => row.verdict === verdict)?.n ?? 0;
+  const of = (verdict: string): number =>
+    verdicts.find(({ lowest, highest }) => lowest === verdict && highest === verdict)?.n ?? 0;
+  const judged = verdicts.reduce((sum, { n }) => sum + n, 0);
   return {
     ...counted,
     ungrounded: counted.extracted - counted.grounded,
     entail: of('entail'),
     contradict: of('contradict'),
     irrelevant: of('irrelevant'),
+    disagreed: judged - of('entail') - of('contradict') - of('irrelevant'),
   };
 }

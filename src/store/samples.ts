@@ -13,6 +13,7 @@ export interface AcceptedRow {
   country: string;
   stanceCode: number | null;
   scale: string | null;
+  personaName: string;
   /** True where the scripted model spoke, extracted or judged. */
   scripted: number;
 }
@@ -50,6 +51,7 @@ export async function* acceptedOpinions(store: Store, runId: string): AsyncGener
         'd.topic_id as topicId',
         'p.culture',
         'p.country',
+        'p.name as personaName',
         's.code as stanceCode',
         'c.scale',
         e

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { cleanText } from '../clean-text.ts';
 import { UserError } from '../errors.ts';
@@ -56,10 +57,16 @@ export async function saveSurvey(store: Store, survey: ImportedSurvey): Promise<
       .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
       .execute();
     await saveFigures(trx, survey);
-    if (respondents !== null)
+    if (respondents !== null) {
+      await trx
+        .insertInto('secrets')
+        .values({ name: 'respondents', value: randomBytes(16).toString('hex') })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
       await sql`INSERT INTO respondents (survey_id, country, number, weight, age_band, gender, education, answers)
         SELECT ${id}, country, number, weight, age_band, gender, education, answers FROM temp.incoming_respondents
         ORDER BY country, number`.execute(trx);
+    }
     return known ? 'replaced' : 'imported';
   });
 }

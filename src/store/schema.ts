@@ -59,7 +59,10 @@ export interface Database {
     name: string;
     age_band: string;
     gender: string;
+    education: string | null;
   };
+  persona_respondents: { persona_id: string; survey_id: string; country: string; number: number };
+  secrets: { name: string; value: string };
   stances: { persona_id: string; topic_id: string; code: number };
   dialogues: {
     id: string;
@@ -184,6 +187,38 @@ export interface Database {
     representative: number;
   };
   selections: { stage_run_id: string; opinion_id: string; selected: number; reason: string | null };
+  calibration_answers: {
+    judge: string;
+    item: string;
+    try: number;
+    pair: string;
+    expected: string;
+    answer: string | null;
+    call_id: string;
+  };
+  calibrations: {
+    id: string;
+    role: 'verifier' | 'reader';
+    provider: string;
+    model: string;
+    prompt_hash: string;
+    language: string;
+    source: 'pairs' | 'reviews';
+    provenance: string;
+    pairs_hash: string;
+    n: number;
+    classes: number;
+    accuracy: number;
+    balanced_accuracy: number;
+    low: number;
+    high: number;
+    kappa: number | null;
+    exact: number | null;
+    within_one: number | null;
+    confusion: string;
+    scripted: number;
+    created_at: number;
+  };
   reviews: { subject: string; mark: string; note: string | null; reviewer: string; at: number };
   samples: {
     id: string;

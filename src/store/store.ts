@@ -119,15 +119,6 @@ function remember({ stored, adding }: Known): void {
   for (const key of adding) stored.add(key);
 }
 
-let breathedAt = 0;
-
-/** Gives signals, timers and sockets their turn every 20 ms: a driver whose models answer at once would keep them waiting. */
-async function breathe(): Promise<void> {
-  if (performance.now() - breathedAt < 20) return;
-  await immediate();
-  breathedAt = performance.now();
-}
-
 /** Writes that may share a transaction: each is a few rows, so that a transaction stays below a thousand. */
 const TOGETHER = 32;
 
@@ -223,10 +214,9 @@ function storeOf(
 
   /** What waits is committed together; where one fails, each is tried by itself, so that it fails alone. */
   const drain = async (): Promise<void> => {
-    // Others that are ready at this moment join the first transaction.
-    await Promise.resolve();
     while (queue.length > 0) {
-      await breathe();
+      // Replies that came at the same moment join one transaction, and what they free is sent before it: a commit may take long.
+      await immediate();
       const jobs = queue.splice(0, TOGETHER);
       const failure =
         jobs.length > 1

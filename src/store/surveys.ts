@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import type { People } from '../agents/respondents.ts';
 import { groupBy } from '../group-by.ts';
 import { cellKey } from '../ids.ts';
 import type { Comparison, Respondent } from '../survey/import/types.ts';
@@ -21,6 +22,8 @@ export interface Imported {
   statements: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Names of all imported surveys whose topics can be named. */
   names: readonly string[];
+  /** The respondents of a scenario's countries, where its personas stand for them. */
+  people?: People;
 }
 
 /** Whether the database has a place for imports: one that an older program made may be open for reading alone. */

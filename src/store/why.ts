@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { calibrationOf, promptIn, type CalibrationRow } from './calibrations.ts';
 import type { Database } from './schema.ts';
 import type { Reader } from './store.ts';
 
@@ -10,6 +11,8 @@ export interface VerdictRecord extends Table<'verdicts'> {
   provider: string;
   scripted: boolean;
   current: boolean;
+  /** What its judge is worth in the language of the dialogue; undefined for one that was never calibrated so. */
+  calibration: CalibrationRow | undefined;
 }
 
 /** Where an opinion stands among its near-duplicates. */
@@ -97,13 +100,27 @@ async function verdictRecords(read: Reader, opinionIds: readonly string[]): Prom
     .selectFrom('verdicts as v')
     .innerJoin('stage_runs as s', 's.id', 'v.stage_run_id')
     .innerJoin('calls as c', 'c.id', 'v.call_id')
+    .innerJoin('opinions as o', 'o.id', 'v.opinion_id')
+    .innerJoin('dialogues as d', 'd.id', 'o.dialogue_id')
     .selectAll('v')
-    .select(['s.stage', 's.current', 'c.provider', 'c.scripted'])
+    .select(['s.stage', 's.current', 's.settings', 'c.provider', 'c.scripted', 'd.language'])
     .where('v.opinion_id', 'in', opinionIds)
     .orderBy('s.current', 'desc')
     .orderBy('s.created_at')
+    .orderBy('v.model')
+    .orderBy('v.call_id')
     .execute();
-  return rows.map((row) => ({ ...row, scripted: row.scripted === 1, current: row.current === 1 }));
+  const known = new Map<string, Promise<CalibrationRow | undefined>>();
+  return Promise.all(
+    rows.map(async ({ settings, language, ...row }) => {
+      const { provider, model } = row;
+      const judge = { role: 'verifier', provider, model, prompt: promptIn(settings), language } as const;
+      const key = JSON.stringify(judge);
+      if (!known.has(key)) known.set(key, calibrationOf(read, judge));
+      const calibration = await known.get(key);
+      return { ...row, scripted: row.scripted === 1, current: row.current === 1, calibration };
+    }),
+  );
 }
 
 /** By opinion, its place in the clusters that stand. */

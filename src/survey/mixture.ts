@@ -1,5 +1,5 @@
 import { cellKey } from '../ids.ts';
-import type { Cell, Survey } from './types.ts';
+import type { Cell, Survey, Topic } from './types.ts';
 
 /** One answer of one country, with its share of the culture (all shares of a culture and topic sum to 1). */
 interface MixturePart {
@@ -53,6 +53,17 @@ export function mixture(
     validN,
     missingShare: missingN / (validN + missingN),
   };
+}
+
+/** The answers of a culture on a topic with their shares; a topic without answers has its countries with their weights. */
+export function answerShares(
+  survey: Survey,
+  countries: readonly WeightedCountry[],
+  topic: Pick<Topic, 'id' | 'scale'>,
+): { country: string; code: number | null; share: number }[] {
+  if (topic.scale !== null) return [...(mixture(survey, countries, topic.id)?.parts ?? [])];
+  const total = countries.reduce((sum, { weight }) => sum + weight, 0);
+  return countries.map(({ code: country, weight }) => ({ country, code: null, share: weight / total }));
 }
 
 /** The shares of a cell's answers, in the scale's order; weighted where weighted counts are at hand. */

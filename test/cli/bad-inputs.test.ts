@@ -203,14 +203,17 @@ test('what is wrong with a command leaves no database behind', async () => {
     'cultures: [german]\ntopics: [Q27]\nmodels: { judges: scripted }\n',
     'role',
   );
+  const people = scenarioFile(folder, 'cultures: [german]\ntopics: [Q27]\npersonas: respondents\n', 'people');
   for (const command of [
     ['run', 'quikstart'],
     ['run', bad],
     ['run', role],
+    ['run', people],
     ['run', good(), '--set', 'turnss=4'],
     ['resume'],
     ['resume', 'abc'],
     ['refine', 'abc'],
+    ['models', 'calibrate', '--from-reviews'],
     ['export', 'abc'],
   ]) {
     const { code, err } = await terminal(...command, '--db', db);

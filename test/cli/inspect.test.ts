@@ -173,7 +173,7 @@ test('a turn, an opinion, a cluster, a sample, a persona and a call, each with i
   expect((await show('opinion', opinion.id)).out).toMatch(
     /verdict +entail, judged by scripted-1 .*not calibrated/s,
   );
-  expect((await show('sample', sample.id)).out).toMatch(/status +unverified: the judge is not calibrated/);
+  expect((await show('sample', sample.id)).out).toMatch(/status +unverified: its judge is not calibrated/);
   expect((await show('persona', opinion.persona_id)).out).toMatch(/Answers\n {2}Q\d+: “/);
   const cluster = await one(
     store.read.selectFrom('cluster_members').selectAll().where('opinion_id', '=', opinion.id).execute(),

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defaultModel, localModels } from '../../src/models/local/catalogue.ts';
+import { start } from '../helpers/fault-server.ts';
 import { temporaryFolder } from '../helpers/run.ts';
 import { terminal } from '../helpers/terminal.ts';
 
@@ -67,6 +68,74 @@ describe('models list', () => {
     const { prices } = (await terminal('models', 'list', '--json')).json<{ prices: { source: string }[] }>();
     expect(prices).toHaveLength(2);
     expect(prices[0]?.source).toBe('my contract');
+  });
+});
+
+describe('models calibrate', () => {
+  const calibrate = (...more: string[]) =>
+    terminal('models', 'calibrate', '--db', join(cache, 'test.db'), ...more);
+
+  test('says beforehand what it asks, then prints figures with where the labels come from', async () => {
+    const { code, out } = await calibrate('--model', 'scripted', '--limit', '6', '--language', 'en,tr');
+    expect(code).toBe(0);
+    expect(out).toContain('scripted-1 (scripted): 24 calls, about ');
+    expect(out).toContain('costs nothing');
+    expect(
+      out.match(/no better than chance: .*, n 6, author-written pairs, not checked by native/g),
+    ).toHaveLength(4);
+    expect(out).toContain('The scripted rehearsal model is no judge');
+    expect(out).toMatch(/entail +0 +0 +2\n/);
+    expect(out).toContain('24 calls made');
+    const again = await calibrate('--model', 'scripted', '--limit', '6', '--language', 'en,tr', '--json');
+    const { calls, calibrations } = again.json<{ calls: { made: number }; calibrations: object[] }>();
+    expect(calls.made).toBe(0);
+    expect(calibrations[0]).toMatchObject({ role: 'verifier', language: 'en', n: 6, scripted: 1 });
+  });
+
+  test('with --dry-run neither asks nor needs a key', async () => {
+    vi.stubEnv('OPENAI_API_KEY', '');
+    vi.stubEnv('OPENAI_BASE_URL', '');
+    const { code, out } = await calibrate('--model', 'openai:gpt-4o-mini', '--dry-run', '--role', 'verifier');
+    expect(code).toBe(0);
+    expect(out).toMatch(/204 calls, .* about \$0\.0\d/);
+    expect(out).toContain('Nothing was asked, paid or stored.');
+  });
+
+  test('with a cap in dollars is refused where the price is unknown, before anything is asked', async () => {
+    vi.stubEnv('OPENAI_API_KEY', 'sk-test-0123456789abcdef');
+    const server = await start();
+    const { code, err } = await calibrate(
+      ...['--model', 'openai:tiny-1', '--base-url', server.baseUrl, '--max-cost', '1'],
+    );
+    expect([code, err]).toEqual([1, expect.stringContaining("--max-cost can't hold: the price of tiny-1")]);
+    expect(server.counts.requests).toBe(0);
+    await server.stop();
+  });
+
+  test.each([
+    [['--language', 'xx'], 'no labelled pairs in the language "xx"'],
+    [['--language', '../en'], 'no labelled pairs in the language'],
+    [['--role', 'verifyer'], 'did you mean "verifier"?'],
+    [['--limit', '0'], 'expected a whole number of 1 or more'],
+    [['--from-reviews', '--role', 'reader'], "People's marks say nothing of the reader"],
+  ])('%s is refused', async (flags, message) => {
+    const { code, err } = await calibrate('--model', 'scripted', ...flags);
+    expect([code, err]).toEqual([1, expect.stringContaining(message)]);
+  });
+
+  test('pairs of one’s own come first, and a fault in them is named by its place', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'db', 'calibration'), { recursive: true });
+    const pair = (stance: number) =>
+      `language: en\nprovenance: mine\npairs:\n  - { id: a, topic: Q27, stance: ${stance}, opinion: So it is., verdict: entail, kind: clear, read: 1 }\n`;
+    process.chdir(folder);
+    const file = join('db', 'calibration', 'en.yaml');
+    writeFileSync(file, pair(1));
+    expect((await calibrate('--model', 'scripted')).out).toContain('n 1, mine');
+    writeFileSync(file, pair(9));
+    expect((await calibrate('--model', 'scripted')).err).toMatch(
+      /en\.yaml:4:\d+: pairs\.0\.stance: 9 is no answer to Q27/,
+    );
   });
 });
 

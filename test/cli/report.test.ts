@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../src/evaluation/report.ts';
+import { promptIn, saveCalibration, type CalibrationRow } from '../../src/store/calibrations.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { scenarioFile, scriptedRun, temporaryFolder } from '../helpers/run.ts';
 import { terminal } from '../helpers/terminal.ts';
@@ -119,6 +120,94 @@ test('the terminal says in plain words that the rehearsal is circular and the ju
   expect(out.split('\n').length).toBeLessThanOrEqual(60);
   expect(out).toMatch(/Circular: the scripted model plays all roles/);
   expect(out).toMatch(/is not calibrated/);
+});
+
+describe('with calibrations', () => {
+  /** The pages of a copy whose judges have these calibrations. */
+  async function calibrated(name: string, more: Partial<CalibrationRow>) {
+    const copy = join(folder, `${name}.db`);
+    await store.backup(copy);
+    const own = openStore(copy);
+    const stages = await own.read
+      .selectFrom('stage_runs')
+      .select(['stage', 'settings'])
+      .where('run_id', '=', debates)
+      .where('stage', 'in', ['verify', 'read_turns'])
+      .execute();
+    await own.write(async (trx) => {
+      for (const { stage, settings } of stages) {
+        const role = stage === 'verify' ? ('verifier' as const) : ('reader' as const);
+        const labels =
+          role === 'verifier' ? ['entail', 'contradict'] : ['disagree', 'middle', 'agree', 'none'];
+        const counts = labels.map((_, row) => labels.map((__, column) => (row === column ? 46 : 2)));
+        await saveCalibration(trx, {
+          ...{ id: stage, role, provider: 'scripted', model: 'scripted-1', prompt_hash: promptIn(settings) },
+          ...{ language: 'en', source: 'pairs', provenance: 'author-written', pairs_hash: 'x', n: 204 },
+          ...{ classes: 3, accuracy: 0.91, balanced_accuracy: 0.9, low: 0.85, high: 0.94, kappa: 0.87 },
+          ...{ exact: null, within_one: null, confusion: JSON.stringify({ labels, counts }) },
+          ...{ scripted: 0, created_at: 1, ...more },
+        });
+      }
+    });
+    await own.close();
+    const json = await terminal('report', debates, '--db', copy, '--json');
+    return { ...(await pagesOf(debates, copy)), report: JSON.parse(json.out) as Report };
+  }
+
+  test('every judge is told with figures and confusion table, and who persuaded whom is told', async () => {
+    const { report, markdown, html, out } = await calibrated('calibrated', {});
+    expect(report.judges.map(({ stage, language, figures }) => [stage, language, figures?.low])).toEqual([
+      ['read_opinions', 'en', 0.85],
+      ['read_turns', 'en', 0.85],
+      ['verify', 'en', 0.85],
+    ]);
+    expect(report.judges[0]?.cultures).toEqual(['turkish', 'german']);
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      'right 90% of the time, the categories balanced (85% to 94%) in en',
+    );
+    expect(out).not.toContain('not calibrated');
+    for (const text of [markdown, html]) {
+      expect(text).toContain('better than chance; author-written');
+      expect(text).toContain('0.85 to 0.94');
+      expect(text).toMatch(/disagree.*disagree 46 \(88%\), middle 2 \(3\.8%\), agree 2/s);
+      expect(text).toContain('Who persuaded whom');
+    }
+    expect(report.drift?.persuasion.pulls?.length).toBeGreaterThan(0);
+    // The rehearsal's turns are on their stance; a reader that errs in 1 of 12 would have shown more off it.
+    const line = report.drift?.breaks.find(({ culture }) => culture === 'turkish');
+    expect(line?.corrected?.treated).toBeLessThan(line?.off.dialogues as number);
+    expect(line?.corrected?.excess.low).toBeLessThan(line?.corrected?.excess.high as number);
+  });
+
+  test('a judge no better than chance is called so, and tells nobody who persuaded whom', async () => {
+    const { report, markdown, out } = await calibrated('chance', {
+      balanced_accuracy: 0.36,
+      low: 0.3,
+      high: 0.43,
+    });
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      'scripted-1 (scripted) as verifier is no better than chance in en',
+    );
+    expect(markdown).toContain('no better than chance; author-written');
+    expect(report.drift?.persuasion).toEqual({
+      pulls: null,
+      reason: 'the reader is no better than chance (dialogues in en)',
+    });
+    expect(markdown).toContain('Who persuaded whom is not told: the reader is no better than chance');
+    expect(report.drift?.breaks.every(({ corrected }) => corrected === null)).toBe(true);
+  });
+
+  test('without one the report says so, judge by judge', async () => {
+    const report = await reportOf(debates);
+    expect(new Set(report.judges.map(({ calibration, figures }) => [calibration, figures].join()))).toEqual(
+      new Set(['not calibrated,']),
+    );
+    const { markdown } = await pagesOf(debates);
+    expect(markdown).toContain(
+      'Who persuaded whom is not told: the reader is not calibrated (dialogues in en)',
+    );
+    expect(markdown).not.toContain('How the judges err');
+  });
 });
 
 test('few rows read "too few", and a run whose opinions nobody read says so and how to read them', async () => {

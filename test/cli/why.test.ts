@@ -54,7 +54,7 @@ test('a sample goes back to opinion, verdict, turn, call, persona and survey cel
   expect(code).toBe(0);
   expect(out).toMatch(/^✓ accepted\n {2}its quote stands in the turn, and the judge found it to follow/);
   expect(out).toContain('SCRIPTED REHEARSAL');
-  expect(block(out, `Sample ${sample.id}`)).toMatch(/status +unverified: the judge is not calibrated/);
+  expect(block(out, `Sample ${sample.id}`)).toMatch(/status +unverified: its judge is not calibrated/);
   expect(block(out, `← Opinion ${sample.opinion_id}`)).toMatch(
     /prompt +refinement.yaml version 1 \([a-z2-7]{8}\)/,
   );

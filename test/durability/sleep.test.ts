@@ -148,7 +148,7 @@ test('nobody at the address for a while, all connections cut: it waits, one try 
   expect(calls).toMatchObject({ made: calm.calls, retried: network, failed: 0 });
   expect(server.counts.paid - calm.calls).toBeLessThanOrEqual(IN_FLIGHT);
   expect(run.written.err).toMatch(
-    /ECONNREFUSED.*The run waits[\s\S]*answers again after \d+ s; the run goes on/,
+    /ECONNREFUSED.*Its calls wait[\s\S]*answers again after \d+ s; the run goes on/,
   );
   expect(await saidIn(dbOf(folder))).toEqual(calm.said);
 }, 60_000);

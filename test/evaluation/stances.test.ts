@@ -18,6 +18,7 @@ function rowsOf(
       personaKey,
       personaId: personaKey,
       topicId: 'Q33',
+      language: 'en',
       arm: 'main',
     },
     ...{
@@ -167,6 +168,7 @@ test('rank stability is the correlation within a topic, not across topics', () =
 });
 
 describe('who persuaded whom', () => {
+  const english = (table: readonly (readonly number[])[]) => new Map([['en', table]]);
   // For the statement speaks the main contact, against it the delegate, who gives way by a quarter of the scale.
   const rows = [
     ...rowsOf(
@@ -185,10 +187,23 @@ describe('who persuaded whom', () => {
   ];
 
   test('is not computed without a calibrated reader, and says why', () => {
-    expect(persuasion(coursesOf(rows), null)).toEqual({
+    expect(persuasion(coursesOf(rows), new Map())).toEqual({
       pulls: null,
-      reason: 'the reader is not calibrated',
+      reason: 'the reader is not calibrated (dialogues in en)',
     });
+  });
+
+  test('is not computed where one language has no calibrated reader, and says which', () => {
+    const german = rowsOf('d', 'gast', { before: 1, turns: [0], after: 2 }, { language: 'de' });
+    const readers = new Map<string, number[][] | string>([
+      ['en', perfect],
+      ['de', 'no better than chance'],
+    ]);
+    expect(persuasion(coursesOf([...rows, ...german]), readers)).toEqual({
+      pulls: null,
+      reason: 'the reader is no better than chance (dialogues in de)',
+    });
+    expect(persuasion(coursesOf(rows), readers).pulls).toHaveLength(2);
   });
 
   test('is not computed where the reader tells two sides apart no better than chance', () => {
@@ -197,13 +212,13 @@ describe('who persuaded whom', () => {
       [0, 9, 0],
       [5, 0, 5],
     ];
-    expect(persuasion(coursesOf(rows), blind).pulls).toBeNull();
-    expect(persuasion(coursesOf(rows), [[1], [0], [1]]).pulls).toBeNull();
-    expect(persuasion(coursesOf(rows), [[0, 0, 0], ...perfect.slice(1)]).pulls).toBeNull();
+    expect(persuasion(coursesOf(rows), english(blind)).pulls).toBeNull();
+    expect(persuasion(coursesOf(rows), english([[1], [0], [1]])).pulls).toBeNull();
+    expect(persuasion(coursesOf(rows), english([[0, 0, 0], ...perfect.slice(1)])).pulls).toBeNull();
   });
 
   test('is the move to the other’s side, less what the same persona moved with no talk between', () => {
-    expect(persuasion(coursesOf(rows), perfect)).toEqual({
+    expect(persuasion(coursesOf(rows), english(perfect))).toEqual({
       pulls: [
         {
           from: 'english main contact',
@@ -238,13 +253,13 @@ describe('who persuaded whom', () => {
         ...rowsOf('a', 'guest', { before: 1, turns: [], after: 2 }),
       ]);
     // Of three turns for the statement such a reader reads one against it.
-    const { pulls } = persuasion(seen([4, 4, 0]), errs);
+    const { pulls } = persuasion(seen([4, 4, 0]), english(errs));
     expect(pulls?.[0]?.pull).toBeCloseTo(0.25, 10);
   });
 
   test('needs a turn with a position', () => {
     const silent = rows.filter(({ moment, personaKey }) => moment !== 'turn' || personaKey === 'guest');
-    expect(persuasion(coursesOf(silent), perfect).pulls?.map(({ from }) => from)).toEqual([
+    expect(persuasion(coursesOf(silent), english(perfect)).pulls?.map(({ from }) => from)).toEqual([
       'turkish delegate',
     ]);
   });

@@ -10,7 +10,13 @@ import {
 
 const manifest = (more: Partial<Manifest> = {}): Manifest => ({
   ...{ format_version: 1, name: 'one', program: { name: 'culturepark', version: '1.2.3' }, made_at: 'now' },
-  ...{ synthetic: true, scripted_rows: 0, rewritten_rows: 0, verification: 'The rows are **unverified**.' },
+  ...{
+    synthetic: true,
+    scripted_rows: 0,
+    rewritten_rows: 0,
+    verification: 'The rows are **unverified**.',
+    judges: [],
+  },
   runs: [
     {
       ...{ id: 'r1', scenario: 'quickstart', seed: 7, created_at: 'then', scripted: false, config: {} },

@@ -47,6 +47,7 @@ const protocols = [
   'protocol: self-guidance\npairing: in-cultural\nturns: 6',
   'protocol: free-chat\nturns: 8\nrefinement: { quotes: choose }',
   'protocol: debate\nturns: 8',
+  'protocol: debate\nturns: 8\nreadings: { ask_again: true }',
   'protocol: panel\nturns: 13',
   'protocol: direct\nturns: 4',
   'arms: [{ name: a, protocol: direct, turns: 4 }, { name: b, protocol: debate, turns: 6 }]',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decide, screen, type Facts } from '../../src/refinement/decide.ts';
+import { DISAGREE, decide, screen, vote, type Facts } from '../../src/refinement/decide.ts';
 
 const said = { quote: 'words', rewriteOf: null };
 const fine: Facts = {
@@ -25,6 +25,7 @@ test.each<
   ],
   ['one without a verdict', said, { verdict: null }, 'dropped', 'no verdict'],
   ['a contradiction', said, { verdict: 'contradict' }, 'dropped', 'contradict'],
+  ['one that two judges disagree on', said, { verdict: DISAGREE }, 'dropped', 'judges disagree'],
   ['an irrelevant one', said, { verdict: 'irrelevant' }, 'dropped', 'irrelevant'],
   [
     'a contradiction that would be a duplicate',
@@ -70,11 +71,20 @@ test.each<
   expect(decide(opinion, { ...fine, ...facts })).toEqual({ status, reason });
 });
 
+test('two judges come to their common verdict, or disagree; one that is missing is no verdict', () => {
+  expect(vote(['entail', 'entail'], 2)).toBe('entail');
+  expect(vote(['contradict', 'contradict'], 2)).toBe('contradict');
+  expect(vote(['entail', 'irrelevant'], 2)).toBe(DISAGREE);
+  expect(vote(['entail'], 2)).toBeNull();
+  expect(vote(['entail'], 1)).toBe('entail');
+  expect(vote([], 1)).toBeNull();
+});
+
 describe('whatever the facts', () => {
   const opinion = fc.record({ quote: fc.constantFrom(null, 'words'), rewriteOf: fc.constantFrom(null, 'a') });
   const maybe = fc.constantFrom(true, false, null);
   const facts: fc.Arbitrary<Facts> = fc.record({
-    verdict: fc.constantFrom('entail', 'contradict', 'irrelevant', null),
+    verdict: fc.constantFrom('entail', 'contradict', 'irrelevant', DISAGREE, null),
     hasStance: fc.boolean(),
     representative: maybe,
     selected: maybe,
