@@ -170,7 +170,7 @@ function estimateInWords({ calls, answered, tokens, cost_usd }: CalibrationEstim
 async function fromReviews(flags: Flags, roles: readonly JudgeRole[]): Promise<number> {
   if (!roles.includes('verifier'))
     throw new UserError("People's marks say nothing of the reader.", { mend: 'Leave out --role reader.' });
-  const store = openStore(flags.db);
+  const store = openStore(flags.db, { existing: true });
   try {
     const named = flags.language === undefined || flags.language === 'all' ? undefined : flags.language;
     const found = await calibrateFromReviews(store, named === undefined ? undefined : languagesIn(named, []));

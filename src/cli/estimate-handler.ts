@@ -54,6 +54,7 @@ export async function estimateFromFlags(flags: EstimateFlags): Promise<void> {
         JSON.stringify({
           ...figures,
           ...(run ? { run_id: run.id, run_status: run.status } : {}),
+          ...(fallback ? { fallbacks_counted: false } : {}),
           ...(batch ? { batch_cost_usd: batch.to_go.cost_usd } : {}),
         }),
       );

@@ -37,7 +37,7 @@ export const exportCommand = (_context: Context): CommandModule => ({
     const { getRun } = await import('../store/runs.ts');
     const { out } = await import('./output.ts');
     const least = shareOf('require-calibrated', argv['requireCalibrated']);
-    const store = openStore(single('db', argv['db']) as string);
+    const store = openStore(single('db', argv['db']) as string, { existing: true });
     try {
       const ids = (argv['runs'] as string[] | undefined) ?? [];
       const runs =

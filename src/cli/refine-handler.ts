@@ -26,7 +26,7 @@ export async function refineFromFlags(flags: {
       warn: reporter.say,
     },
   );
-  const store = openStore(flags.db);
+  const store = openStore(flags.db, { existing: true });
   try {
     const result = await refineRun(
       {

@@ -38,6 +38,13 @@ const round = (value: number): number => Math.round(value * 10) / 10;
 const short = (words: string, most: number): string =>
   [...words].length <= most ? words : `${[...words].slice(0, Math.max(1, most - 1)).join('')}…`;
 
+/** Words in two lines where one is too short for them. */
+function inTwo(words: string, most: number): string[] {
+  const [first = '', ...rest] = words.split(' ');
+  if ([...words].length <= most || rest.length === 0) return [short(words, most)];
+  return [short(first, most), short(rest.join(' '), most)];
+}
+
 /** A cell's three distributions: for each answer what the survey, the personas and the readings have. */
 export function distributionChart(cell: ReportCell): Html {
   const [width, height, top, bottom] = [300, 132, 14, 100];
@@ -63,11 +70,11 @@ export function distributionChart(cell: ReportCell): Html {
     });
     const middle = 4 + (at + 0.5) * group;
     const label =
-      options.length > 5 ? String(option.code) : short(answerName(option), Math.floor(group / 5.6));
+      options.length > 5 ? [String(option.code)] : inTwo(answerName(option), Math.floor(group / 5.6));
     const peak = Math.max(...series.map((name) => (all[name] as number[])[at] as number));
     return [
       ...own,
-      text(middle, bottom + 14, label, 'middle'),
+      ...label.map((words, nth) => text(middle, bottom + 14 + 11 * nth, words, 'middle')),
       ...(options.length <= 5
         ? [text(middle, bottom - (peak / most) * (bottom - top) - 3, percent(survey[at] as number), 'middle')]
         : []),
@@ -80,7 +87,7 @@ export function distributionChart(cell: ReportCell): Html {
     y2="${bottom + 0.5}"
     stroke="#555"
   />`;
-  return svg(width, height - 10, `${cell.culture}, ${cell.topic}: ${series.join(', ')}`, [...bars, line]);
+  return svg(width, height, `${cell.culture}, ${cell.topic}: ${series.join(', ')}`, [...bars, line]);
 }
 
 function toShares(counts: readonly number[]): number[] | null {

@@ -102,7 +102,8 @@ function tableOf({ head, rows }: Pick<Section, 'head' | 'rows'>): Html {
 }
 
 const isNumber = (cell: string | number): boolean =>
-  typeof cell === 'number' || /^([-+$]?\d[\d.,%$()e \-+to]*|too few|not read|unknown|)$/.test(cell);
+  typeof cell === 'number' ||
+  /^([-+$]?\d[\d.,%$()e \-+to]*|too few|not read|no answer found|no order|unknown|)$/.test(cell);
 
 /** Cultures down, topics across; the more accepted opinions the darker. */
 function coverage({ coverage: rows, run }: Report): Html {
@@ -140,9 +141,9 @@ function cards(cells: readonly ReportCell[], report: Report): Html {
   return html`<section id="cells">
     <h2>Culture by topic: survey, personas, samples</h2>
     <p class="note">
-      Survey: shares of the respondents, printed above the bars. Assigned: delegates by the answer drawn for
-      them. Read: accepted opinions by the answer that a reader found in the text alone. Countries of a
-      culture that were shown other answers have a card of their own.
+      Survey: shares of the respondents, printed above the bars of up to five answers. Assigned: delegates by
+      the answer drawn for them. Read: accepted opinions by the answer that a reader found in the text alone.
+      Countries of a culture that were shown other answers have a card of their own.
     </p>
     ${legend(key)}
     ${[...groupBy(cells, ({ topic }) => topic)].map(
@@ -163,7 +164,7 @@ function card(cell: ReportCell): Html {
     <h4>${cell.culture}${cell.split ? ` (${cell.countries.join(', ')})` : ''}</h4>
     <p class="small">
       ${words}; ${accepted} accepted, ${read.read} read${none > 0 ? `, ${none} without an answer` : ''};
-      ${cell.respondents} respondents
+      ${cell.respondents === null ? 'published as shares, respondents unknown' : `${cell.respondents} respondents`}
     </p>
     ${distributionChart(cell)}
     <details>
@@ -175,7 +176,7 @@ function card(cell: ReportCell): Html {
 
 const css = `
 :root { color-scheme: light; }
-body { font: 15px/1.45 system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; color: #1c1f24; background: #fff; margin: 0 auto; padding: 16px; max-width: 1180px; }
+body { font: 15px/1.45 system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; color: #1c1f24; background: #fff; margin: 0 auto; padding: 16px; max-width: 1240px; }
 h1 { font-size: 1.5em; margin: 0.4em 0; } h2 { font-size: 1.2em; margin: 1.8em 0 0.3em; border-top: 1px solid #ddd; padding-top: 0.8em; }
 h3 { font-size: 1em; margin: 1.2em 0 0.4em; } h4 { font-size: 0.95em; margin: 0; }
 h1, h2, h3, h4, p, dd, td, th { overflow-wrap: anywhere; }
@@ -183,7 +184,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; margin: 
 .verdict { background: #f3f6fa; border-left: 4px solid #1f5f99; padding: 0.4em 1em; margin: 1em 0; } .verdict p { margin: 0.4em 0; max-width: 75em; }
 .note, .small { color: #4a515c; max-width: 75em; } .note { margin: 0.3em 0 0.7em; font-size: 0.92em; } .small { font-size: 0.85em; margin: 0.2em 0; }
 .wide { overflow-x: auto; margin: 0.4em 0; }
-table { border-collapse: collapse; font-size: 0.88em; } th, td { padding: 3px 9px; border-bottom: 1px solid #e3e6ea; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; font-size: 0.88em; } th, td { padding: 3px 7px; border-bottom: 1px solid #e3e6ea; text-align: left; vertical-align: top; }
 thead th { border-bottom: 2px solid #b8bfc8; } td, th { min-width: 2.2em; overflow-wrap: normal; } th.n, td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .matrix td { text-align: center; } td.out { color: #8a3a36; background: repeating-linear-gradient(45deg, #fff, #fff 4px, #f2e3e2 4px, #f2e3e2 8px); }
 .legend span { margin-right: 1.2em; white-space: nowrap; font-size: 0.88em; } .legend i { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; }

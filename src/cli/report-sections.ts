@@ -5,7 +5,19 @@ import type { Report, ReportCell } from '../evaluation/report.ts';
 import { groupBy } from '../group-by.ts';
 import { count } from './inspect-text.ts';
 import { confusionSection, judgesSection } from './report-judges.ts';
-import { cellName, figure, interval, money, noFigure, of, points, role, share } from './report-words.ts';
+import {
+  cellName,
+  figure,
+  interval,
+  money,
+  noFigure,
+  of,
+  ordered,
+  points,
+  role,
+  share,
+  surveyError,
+} from './report-words.ts';
 
 type Value = string | number | null;
 
@@ -35,6 +47,7 @@ export function sections(report: Report, comparison: Comparison | null): Section
     driftSection(report),
     persuasionSection(report),
     breaksSection(report),
+    quotaSection(report),
     funnelSection(report),
     coverageSection(report),
     leftOutSection(report),
@@ -54,7 +67,7 @@ function fidelitySection({ cultures }: Report): Section {
   return {
     id: 'fidelity',
     title: 'Read against survey, by culture',
-    note: `Answers read from the accepted opinions against the survey: the mean over the culture's topics. 1 - JSD: 1 is equal (Jensen-Shannon divergence, base 2), its 95% interval resamples dialogues. "Best" is the highest that so many whole rows allow, "by chance" what as many independent draws from the survey give on average. JS distance is the root of the divergence, W1 the Wasserstein distance on the answers' order (0 is equal). Fewer than ${ENOUGH} accepted rows are too few. "Off" is how many rows the personas' answers, and those of the accepted opinions' personas, differ from the quota at most in a cell: that checks the drawing of personas, not what they say.`,
+    note: `Answers read from the accepted opinions against the survey: the mean over the culture's topics. 1 - JSD: 1 is equal (Jensen-Shannon divergence, base 2), its 95% interval resamples dialogues. "Best" is the highest that so many whole rows allow, "by chance" what as many independent draws from the survey give on average. JS distance is the root of the divergence, W1 the Wasserstein distance on the answers' order (0 is equal; left out where answers have no order). The survey's error is unknown where it publishes shares without the number of people. Fewer than ${ENOUGH} accepted rows are too few. "Off" is how many rows the personas' answers, and those of the accepted opinions' personas, differ from the quota at most in a cell: that checks the drawing of personas, not what they say.`,
     head: [
       'culture',
       'accepted',
@@ -80,8 +93,8 @@ function fidelitySection({ cultures }: Report): Section {
         line.none,
         f ? figure(f.similarity.estimate) : noFigure(line),
         f ? interval(f.similarity) : '',
-        ...(f ? [figure(f.best), figure(f.by_chance), figure(f.survey_error, 4)] : ['', '', '']),
-        ...(f ? [figure(f.distance), figure(f.wasserstein), f.explained ? 'yes' : 'no'] : ['', '', '']),
+        ...(f ? [figure(f.best), figure(f.by_chance), surveyError(f)] : ['', '', '']),
+        ...(f ? [figure(f.distance), ordered(f), f.explained ? 'yes' : 'no'] : ['', '', '']),
         figure(line.assigned.off_by, 1),
         figure(line.accepted_of.off_by, 1),
       ];
@@ -179,13 +192,7 @@ function cellsSection(report: Report): Section {
         cell.none,
         f ? figure(f.similarity.estimate) : noFigure(readOf(cell)),
         ...(f
-          ? [
-              interval(f.similarity),
-              figure(f.best),
-              figure(f.survey_error, 4),
-              figure(f.distance),
-              figure(f.wasserstein),
-            ]
+          ? [interval(f.similarity), figure(f.best), surveyError(f), figure(f.distance), ordered(f)]
           : ['', '', '', '', '']),
       ];
     }),
@@ -339,6 +346,37 @@ function breaksSection({ drift }: Report): Section | null {
   };
 }
 
+function quotaSection({ quota }: Report): Section | null {
+  if (!quota) return null;
+  const off = groupBy(quota.off, ({ culture }) => culture);
+  return {
+    id: 'quota',
+    title: 'Quotas',
+    note: `Accepted opinions against what the scenario asks for, shared out over the answers as the survey has them. "Off" is the largest difference of an answer of a topic in a country.${quota.why ? ` Not filled: ${quota.why}.` : ''}`,
+    head: ['culture', 'asked for', 'accepted', 'answers', 'off', 'topic, country and answer that are off'],
+    rows: quota.cultures.map(({ culture, wanted, accepted, answers, off_by }) => [
+      culture,
+      wanted,
+      accepted,
+      answers,
+      off_by,
+      listed(off.get(culture) ?? []),
+    ]),
+  };
+}
+
+/** The answers that are off their quota, five in words. */
+const listed = (off: NonNullable<Report['quota']>['off']): string =>
+  [
+    ...off
+      .slice(0, 5)
+      .map(
+        ({ topic, country, code, accepted, quota }) =>
+          `${topic} ${country} ${code ?? 'no stance'}: ${accepted} of ${quota}`,
+      ),
+    ...(off.length > 5 ? [`and ${off.length - 5} more`] : []),
+  ].join('; ');
+
 function funnelSection({ funnel }: Report): Section {
   const reasons = [...new Set(funnel.flatMap(({ dropped }) => dropped.map(({ reason }) => reason)))];
   return {
@@ -391,7 +429,12 @@ function missingSection({ cells }: Report): Section {
     head: ['culture', 'topic', 'valid answers', 'missing'],
     rows: cells
       .filter(({ missing_share }) => missing_share > MISSING)
-      .map((cell) => [cell.culture, cellName(cell), cell.respondents, share(cell.missing_share)]),
+      .map((cell) => [
+        cell.culture,
+        cellName(cell),
+        cell.respondents ?? 'unknown',
+        share(cell.missing_share),
+      ]),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Fidelity } from '../evaluation/fidelity.ts';
 import type { Interval } from '../evaluation/intervals.ts';
 import type { ReportCell } from '../evaluation/report.ts';
 import { count, percent } from './inspect-text.ts';
@@ -8,6 +9,14 @@ export const figure = (value: number | null, digits = 3): string =>
 
 export const interval = ({ low, high }: Pick<Interval, 'low' | 'high'>, digits = 3): string =>
   `${low.toFixed(digits)} to ${high.toFixed(digits)}`;
+
+/** The survey's own error; unknown where it does not say how many people it asked. */
+export const surveyError = ({ survey_error }: Fidelity): string =>
+  survey_error === null ? 'unknown' : survey_error.toFixed(4);
+
+/** A distance on the answers' order, where they have one. */
+export const ordered = ({ wasserstein }: Fidelity): string =>
+  wasserstein === null ? 'no order' : wasserstein.toFixed(3);
 
 export const share = (value: number | null): string => (value === null ? '' : percent(value));
 

@@ -1,11 +1,12 @@
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { secondVerifier } from '../dialogue/types.ts';
 import { duration } from '../duration.ts';
 import { UserError } from '../errors.ts';
 import { judgesIn } from '../pipeline/routes.ts';
-import { resumeRun, runScenario } from '../pipeline/run.ts';
+import { checkScenario, resumeRun, runScenario } from '../pipeline/run.ts';
 import type { Outlook } from '../pipeline/outlook.ts';
-import type { RunResult, RunSetting } from '../pipeline/run-types.ts';
+import type { NewRun, RunResult, RunSetting } from '../pipeline/run-types.ts';
 import { modelInWords, modelsOf } from '../models/route.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { observe } from '../telemetry/observe.ts';
@@ -60,7 +61,10 @@ export async function runFromFlags(flags: Flags): Promise<number> {
   const signals = watchSignals((line) => observed.watch.say(line));
   let store: Store | undefined;
   try {
+    // What is wrong with a scenario leaves no new database behind.
+    if (flags.kind === 'run' && !existsSync(flags.db)) checkScenario(asked(flags, environment), environment);
     store = openStore(flags.db, {
+      existing: flags.kind === 'resume',
       patience: { say: (line) => observed.watch.say(line), signal: signals.abort },
     });
     const setting: RunSetting = {
@@ -79,14 +83,7 @@ export async function runFromFlags(flags: Flags): Promise<number> {
     const result =
       flags.kind === 'resume'
         ? await resumeRun(setting, flags.run)
-        : await runScenario(setting, {
-            scenario: flags.scenario,
-            set: flags.set,
-            seed: flags.seed,
-            modelFlag: flags.model,
-            modelEnvironment: environment.named,
-            fresh: flags.fresh,
-          });
+        : await runScenario(setting, asked(flags, environment));
     reporter.close();
     conclude(result, flags, observed.logFile);
     return exitCode(result, signals.code());
@@ -101,6 +98,11 @@ export async function runFromFlags(flags: Flags): Promise<number> {
     await store?.close();
   }
 }
+
+const asked = (
+  { scenario, set, seed, model, fresh }: Flags & { kind: 'run' },
+  { named }: ReturnType<typeof modelEnvironment>,
+): NewRun => ({ scenario, set, seed, modelFlag: model, modelEnvironment: named, fresh });
 
 /** Hours and minutes of the clock on the wall: who looks in the morning wants to know when. */
 const timeOfDay = (): string => new Date().toTimeString().slice(0, 5);

@@ -161,7 +161,11 @@ function requestFor<K>(
         seed: dialogue.key,
         language: dialogue.language,
         texts: lines.map(({ text }, at) => ({ name: names[at] as string, text })),
-        options: options.map(({ agreement }, at) => ({ letter: letters[at] as string, agreement })),
+        options: options.map(({ code, agreement }, at) => ({
+          letter: letters[at] as string,
+          code,
+          agreement,
+        })),
       },
     },
     asked: new Map(names.map((name, at) => [name, (lines[at] as Line<K>).subject])),

@@ -17,7 +17,7 @@ import type {
   StepResult,
   Turn,
 } from './types.ts';
-import { stanceOf, viewFor } from './views.ts';
+import { answeredBy, stanceOf, viewFor } from './views.ts';
 
 /** The turns that a dialogue will have, in order. */
 function beatsOf(dialogue: Dialogue): Beat[] {
@@ -174,7 +174,6 @@ function rehearsalFor(
 ): Rehearsal {
   const beat = beats[turns.length] as Beat;
   const speaker = dialogue.participants[beat.seat] as Participant;
-  const stance = stanceOf(dialogue, speaker);
   const heard = turns.findLast((turn) => turn.kind === 'public' && turn.seat !== beat.seat);
   const common = {
     seed,
@@ -184,23 +183,14 @@ function rehearsalFor(
   };
   if (speaker.role === 'moderator') return { kind: 'moderator', ...common };
   const theme = dialogue.topic.theme;
-  if (beat.kind === 'private') {
-    const codes = speaker.scale?.options.map(({ code }) => code) ?? [];
-    return {
-      kind: 'private',
-      ...common,
-      theme,
-      agreement: stance?.agreement ?? null,
-      codes,
-      code: stance?.code ?? null,
-    };
-  }
+  const answer = answeredBy(dialogue, speaker);
+  if (beat.kind === 'private') return { kind: 'private', ...common, theme, answer };
   const other = heard && stanceOf(dialogue, dialogue.participants[heard.seat] as Participant);
   return {
     kind: 'turn',
     ...common,
     theme,
-    agreement: stance?.agreement ?? null,
+    answer,
     otherAgreement: other?.agreement ?? null,
     country: speaker.country,
     sentences: dialogue.limits.sentences,

@@ -142,8 +142,6 @@ export interface LedgerRow {
   place: number | null;
   /** How many answers are offered there. */
   places: number;
-  /** True where the scripted model gave it or read it. */
-  scripted: boolean;
 }
 
 /** A model request of a step; `replicate` tells equal requests apart. */

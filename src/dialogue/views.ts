@@ -1,5 +1,5 @@
 import type { Message } from '../models/port.ts';
-import { polarityOf } from '../models/rehearsal.ts';
+import { polarityOf, type Answered } from '../models/rehearsal.ts';
 import type { Option } from '../survey/types.ts';
 import { fill } from '../fill.ts';
 import type { Beat } from './protocols.ts';
@@ -9,6 +9,15 @@ import type { Dialogue, Participant, Turn } from './types.ts';
 export function stanceOf(dialogue: Dialogue, participant: Participant): Option | null {
   const code = participant.persona?.stances.get(dialogue.topic.id);
   return participant.scale?.options.find((option) => option.code === code) ?? null;
+}
+
+/** A persona's stance as the scripted model is told it. */
+export function answeredBy(dialogue: Dialogue, participant: Participant): Answered | null {
+  const option = stanceOf(dialogue, participant);
+  if (!option || !participant.scale) return null;
+  const { id, options } = participant.scale;
+  const label = dialogue.words.labels.get(id)?.get(option.code) ?? option.label;
+  return { code: option.code, label, options };
 }
 
 /** An answer in the words of the dialogue's language. */

@@ -4,7 +4,7 @@ import { flattening, holm, type Flattening } from './flattening.ts';
 import type { Interval } from './intervals.ts';
 import { jsd, jsDistance } from './jensen-shannon.ts';
 import { joined, sum, type CellData } from './report-cells.ts';
-import { jsdSurveyError } from './survey-error.ts';
+import { jsdSurveyError, type SurveyError } from './survey-error.ts';
 import { wasserstein1 } from './wasserstein.ts';
 
 /** Accepted rows from which a cell, or a culture, gets figures; fewer read "too few". */
@@ -26,9 +26,12 @@ export interface Fidelity {
   /** The highest similarity that n whole rows allow, and the mean one of n independent draws from the survey. */
   best: number;
   by_chance: number;
-  /** Standard error that the survey's own sample gives the figure, and the divergence that it hides even when all is well. */
-  survey_error: number;
-  survey_floor: number;
+  /**
+   * Standard error that the survey's own sample gives the figure, and the divergence that it hides even when all is well;
+   * null where the survey does not say how many people it asked.
+   */
+  survey_error: number | null;
+  survey_floor: number | null;
   /** True where the interval reaches what noise and the survey's own error explain. */
   explained: boolean;
 }
@@ -45,8 +48,9 @@ export function fidelity(cells: readonly CellData[], seed: number, share = 1): F
   const compared = read.map(({ talks, survey }) => ({ dialogues: [...talks.values()], survey }));
   const { estimate, low, high, corrected } = divergenceInterval(compared, jsd, seed, draws);
   const mean = (value: (cell: CellData) => number): number => sum(read, value) / read.length;
-  const errors = new Map(read.map((cell) => [cell, jsdSurveyError(cell.read, cell.samples)]));
-  const floor = mean((cell) => errors.get(cell)?.floor as number);
+  const errors = read.flatMap((cell) => surveyErrorOf(cell) ?? []);
+  const told = errors.length === read.length;
+  const floor = told ? sum(errors, (one) => one.floor) / read.length : null;
   return {
     n,
     dialogues: sum(read, ({ talks }) => talks.size),
@@ -56,11 +60,17 @@ export function fidelity(cells: readonly CellData[], seed: number, share = 1): F
     wasserstein: read.every(isOrdered) ? mean(moved) : null,
     best: 1 - mean((cell) => bestJsd(cell.survey, rowsOf(cell)).value),
     by_chance: 1 - mean((cell) => expectedJsd(cell.survey, rowsOf(cell))),
-    survey_error:
-      Math.sqrt(sum(read, (cell) => (errors.get(cell)?.standardError as number) ** 2)) / read.length,
+    survey_error: told ? Math.sqrt(sum(errors, (one) => one.standardError ** 2)) / read.length : null,
     survey_floor: floor,
-    explained: low <= floor,
+    explained: low <= (floor ?? 0),
   };
+}
+
+function surveyErrorOf({ read, samples }: CellData): SurveyError | null {
+  const known = samples.flatMap(({ respondents, ...one }) =>
+    respondents === null ? [] : [{ ...one, respondents }],
+  );
+  return known.length < samples.length ? null : jsdSurveyError(read, known);
 }
 
 const isOrdered = ({ options }: CellData): boolean => options.every(({ agreement }) => agreement !== null);

@@ -15,7 +15,8 @@ export interface ReportCulture {
 interface CellCountry {
   code: string;
   counts: readonly number[];
-  respondents: number;
+  /** Null where the survey gives shares without the number of people. */
+  respondents: number | null;
   weight: number;
 }
 
@@ -31,7 +32,8 @@ export interface CellFigures {
   /** True where the culture's other countries have another scale. */
   split: boolean;
   options: Option[];
-  respondents: number;
+  /** Null where the survey gives shares without the number of people. */
+  respondents: number | null;
   /** Share of the respondents without a valid answer. */
   missing_share: number;
   /** The survey's shares: the weighted mixture of the countries. */
@@ -82,21 +84,21 @@ export function emptyCells(
         const samples = own.map(({ code, weight, cell }) => ({
           code,
           weight,
-          respondents: cell.validN,
+          respondents: cell.shares ? null : cell.validN,
           counts: cell.weighted ?? cell.counts,
         }));
         const missing = sum(own, ({ cell }) => cell.missingN);
-        const respondents = sum(own, ({ cell }) => cell.validN);
+        const valid = sum(own, ({ cell }) => cell.validN);
         return {
           culture: culture.id,
           topic,
           scale,
           samples,
-          respondents,
+          respondents: own.some(({ cell }) => cell.shares) ? null : valid,
           countries: own.map(({ code }) => code),
           split: groups.length > 1,
           options: [...options],
-          missing_share: missing / (missing + respondents),
+          missing_share: missing / (missing + valid),
           survey: mixed(own),
           assigned: zero(),
           voiced: zero(),

@@ -20,6 +20,29 @@ export interface EndRow {
   opinions: number;
 }
 
+/** An opinion of the refinement that stands, as far as a report counts it; flags are 0 or 1. */
+export interface OpinionRow {
+  /** The dialogue's key. */
+  dialogue: string;
+  dialogueId: string;
+  topic: string;
+  /** The speaker's id, culture, country and assigned answer. */
+  persona: string;
+  culture: string;
+  country: string;
+  code: number | null;
+  status: string;
+  reason: string | null;
+  class: string | null;
+  rewritten: number;
+  /** Whether a reading stands, and the answer that it found. */
+  read: number;
+  readCode: number | null;
+  /** Who spoke the turn. */
+  model: string;
+  provider: string;
+}
+
 /** Accepted opinions of one dialogue and country by the answer that was read from their text. */
 export interface ReadRow {
   dialogue: string;

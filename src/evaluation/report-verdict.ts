@@ -3,6 +3,7 @@ import type { CultureLine, Report } from './report.ts';
 import { judgeRole } from './report-rows.ts';
 import { ENOUGH } from './fidelity.ts';
 import { sum } from './report-cells.ts';
+import { quotaSaid } from './report-quota.ts';
 
 /** The answer in plain words; every sentence holds whatever the data are. */
 export function verdict(report: Omit<Report, 'verdict'>): string[] {
@@ -20,6 +21,7 @@ export function verdict(report: Omit<Report, 'verdict'>): string[] {
       `None of the ${accepted} accepted opinions was read, so nobody knows which answers they express. To read them: culturepark refine ${run.id} --set readings.opinions=true`,
     );
   else said.push(...fidelitySaid(cultures));
+  if (report.quota) said.push(quotaSaid(report.quota));
   if (run.scripted_roles.length > 0)
     said.push(
       `Circular: the scripted model plays ${run.models.every(({ scripted }) => scripted) ? 'all roles' : run.scripted_roles.join(', ').replaceAll('_', ' ')}, and its words are made from the survey's answers, so "read against survey" proves the pipeline and says nothing of a language model.`,
@@ -56,23 +58,29 @@ function fidelitySaid(cultures: readonly CultureLine[]): string[] {
   const told = cultures.flatMap(({ culture, fidelity }) => (fidelity ? [{ culture, fidelity }] : []));
   const few = cultures.filter(({ fidelity }) => !fidelity);
   const said: string[] = [];
+  const unknown = told.filter(({ fidelity }) => fidelity.survey_error === null);
   if (told.length > 0) {
+    const noise = `sampling noise${unknown.length === told.length ? '' : " and the survey's own error"} can`;
     const close = told.filter(({ fidelity }) => fidelity.explained);
     const names = close.map(({ culture }) => culture).join(', ');
     if (close.length > 0)
       said.push(
-        `In ${close.length} of ${told.length} ${told.length === 1 ? 'culture' : 'cultures'} with enough rows the answers read from the accepted opinions differ from the survey's by no more than sampling noise and the survey's own error explain${names ? ` (${names})` : ''}.`,
+        `In ${close.length} of ${told.length} ${told.length === 1 ? 'culture' : 'cultures'} with enough rows the answers read from the accepted opinions differ from the survey's by no more than ${noise} explain${names ? ` (${names})` : ''}.`,
       );
     const far = told.filter(({ fidelity }) => !fidelity.explained);
     if (far.length > 0)
       said.push(
-        `${close.length > 0 ? 'They differ by more in' : 'The answers read from the accepted opinions differ from the survey by more than sampling noise and its own error explain in'} ${far.map(({ culture, fidelity: { similarity } }) => `${culture} (1 - JSD ${figure(similarity.estimate)}, between ${figure(similarity.low)} and ${figure(similarity.high)})`).join(', ')}.`,
+        `${close.length > 0 ? 'They differ by more in' : `The answers read from the accepted opinions differ from the survey by more than ${noise} explain in`} ${far.map(({ culture, fidelity: { similarity } }) => `${culture} (1 - JSD ${figure(similarity.estimate)}, between ${figure(similarity.low)} and ${figure(similarity.high)})`).join(', ')}.`,
       );
     if (close.length > 0)
       said.push(
         '"No more than noise" is no proof of sameness: the intervals say how large a difference the rows could hide.',
       );
   }
+  if (unknown.length > 0)
+    said.push(
+      `The survey's own error is left out for ${unknown.map(({ culture }) => culture).join(', ')}: shares were published there without the number of people, so it is not known.`,
+    );
   if (few.length > 0)
     said.push(
       `Too few rows (fewer than ${ENOUGH} accepted, or none read): ${few.map(({ culture, accepted }) => `${culture} (${accepted})`).join(', ')}.`,
@@ -112,7 +120,7 @@ function driftSaid({ lines }: NonNullable<Report['drift']>): string[] {
     beyond.length > 0
       ? `In private, ${beyond.map(who).join(', ')} moved further in the talk than personas who were asked twice with no talk between.`
       : untold.length < lines.length
-        ? 'Nobody was seen to move further in the talk than personas who were asked twice with no talk between.'
+        ? `${untold.length > 0 ? 'Of those with enough controls nobody' : 'Nobody'} was seen to move further in the talk than personas who were asked twice with no talk between.`
         : '',
     untold.length > 0 ? `Too few controls to tell drift from noise: ${untold.map(who).join(', ')}.` : '',
   ];

@@ -6,6 +6,7 @@ import { sum } from './report-cells.ts';
 import { driftFigures, type DriftFigures } from './report-drift.ts';
 import type { ClassRow, CostLine, EndRow, JudgeRow, Largest, LeftOut, TextRow } from './report-rows.ts';
 import { caricature, diversity, type CaricatureLine, type DiversityLine } from './report-texts.ts';
+import type { QuotaFigures } from './report-quota.ts';
 import type { Readers } from './persuasion.ts';
 import type { Confusion } from './calibration.ts';
 import type { Course } from './stances.ts';
@@ -92,6 +93,8 @@ export interface Report {
   verdict: string[];
   cultures: CultureLine[];
   cells: ReportCell[];
+  /** Accepted opinions against the quotas; null where the scenario asks for none. */
+  quota: QuotaFigures | null;
   /** How the respondents drawn for each cell are spread; empty where stances were drawn topic by topic. */
   drawn: DrawnCell[];
   funnel: FunnelLine[];
@@ -119,6 +122,7 @@ export interface ReportInput {
   ends: readonly EndRow[];
   seats: readonly { culture: string; topic: string; seats: number }[];
   leftOut: readonly LeftOut[];
+  quota: QuotaFigures | null;
   courses: readonly Course[];
   classes: readonly ClassRow[];
   texts: readonly TextRow[];
@@ -154,6 +158,7 @@ export function buildReport(input: ReportInput): Report {
       const own = cell.accepted >= ENOUGH ? fidelity([cell], run.seed, share) : null;
       return { ...figures, dialogues: talks.size, fidelity: own };
     }),
+    quota: input.quota,
     drawn: run.personas === 'respondents' ? drawnCells(cells) : [],
     funnel,
     drift: driftFigures(input.courses, run.seed, input.readers),

@@ -59,8 +59,18 @@ export function coursesOf(rows: readonly LedgerRow[]): Course[] {
   });
 }
 
-const answerOf = ({ place, agreement }: LedgerRow): Answer | null =>
-  place === null || agreement === null ? null : { place, agreement };
+const answers = new Map<string, Answer>();
+
+/** One object an answer, however many give it: a large run has half a million. */
+function answerOf({ place, agreement }: LedgerRow): Answer | null {
+  if (place === null || agreement === null) return null;
+  const key = `${place} ${agreement}`;
+  const known = answers.get(key);
+  if (known) return known;
+  const answer = { place, agreement };
+  answers.set(key, answer);
+  return answer;
+}
 
 /** A figure of the dialogues beside that of the controls; `excess` is the difference, null without a control. */
 export interface Compared {

@@ -10,6 +10,7 @@ import {
   writeFileSync,
   type WriteStream,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
@@ -61,10 +62,11 @@ export function openExportFolder(out: string, name: string): ExportFolder {
       mend: 'Name another folder (--name, --out), or move that one away.',
     });
   }
-  const work = join(root, `.${name}.${process.pid}.part`);
+  const work = join(root, `.${name}.${process.pid}@${HOST}.part`);
   const old = join(root, `.${name}.old`);
   // An export that was cut off between the two renames left the older folder aside.
   if (existsSync(old) && !existsSync(target)) guard(() => renameSync(old, target));
+  guard(() => removeAbandoned(root));
   guard(() => rmSync(work, { recursive: true, force: true }));
   guard(() => mkdirSync(work, { recursive: true }));
   const files = new Map<string, Open>();
@@ -116,6 +118,34 @@ export function openExportFolder(out: string, name: string): ExportFolder {
       rmSync(work, { recursive: true, force: true });
     },
   };
+}
+
+/** Of which machine a process is, in a folder's name. */
+const HOST = hostname()
+  .replace(/[^\w-]/g, '_')
+  .slice(0, 30);
+
+/** Removes what exports of this machine wrote whose process died before it came to an end. */
+function removeAbandoned(root: string): void {
+  if (!existsSync(root)) return;
+  for (const entry of readdirSync(root)) {
+    const [, pid, host = HOST] = /^\..+\.(\d+)(?:@([\w-]+))?\.part$/.exec(entry) ?? [];
+    if (!pid || host !== HOST || isAlive(Number(pid))) continue;
+    try {
+      rmSync(join(root, entry), { recursive: true, force: true });
+    } catch {
+      // It hides and harms nothing: the export goes on.
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code !== 'ESRCH';
+  }
 }
 
 /** Only an export of ours, or an empty folder, gives way to a new one: it is deleted in the end. */

@@ -1,4 +1,11 @@
-import type { Polarity } from '../survey/types.ts';
+import type { Option, Polarity } from '../survey/types.ts';
+
+/** A persona's answer among those that people in its country were offered; the label in the dialogue's language. */
+export interface Answered {
+  code: number;
+  label: string;
+  options: readonly Option[];
+}
 
 /** What a request tells the scripted model beside its messages, one shape a kind of call. `seed` varies the reply. */
 export type Rehearsal =
@@ -8,10 +15,10 @@ export type Rehearsal =
       language: string;
       theme: string;
       statement: string;
-      /** 0 (against the statement) to 1 (for it); null where the persona has no stance. */
-      agreement: number | null;
+      /** Null where the persona has no stance. */
+      answer: Answered | null;
       idx: number;
-      /** Agreement of the speaker that was heard last; null when nobody spoke or without stance. */
+      /** Agreement (0 to 1) of the speaker that was heard last; null when nobody spoke or without stance. */
       otherAgreement: number | null;
       country: string;
       sentences: number;
@@ -23,9 +30,7 @@ export type Rehearsal =
       language: string;
       theme: string;
       statement: string;
-      agreement: number | null;
-      codes: readonly number[];
-      code: number | null;
+      answer: Answered | null;
     }
   | {
       kind: 'extract';
@@ -49,7 +54,7 @@ export type Rehearsal =
       seed: string;
       language: string;
       texts: readonly { name: string; text: string }[];
-      options: readonly { letter: string; agreement: number | null }[];
+      options: readonly (Pick<Option, 'code' | 'agreement'> & { letter: string })[];
     }
   | {
       kind: 'rewrite';
@@ -58,7 +63,7 @@ export type Rehearsal =
       theme: string;
       statement: string;
       opinions: readonly string[];
-      agreements: readonly (number | null)[];
+      answers: readonly (Answered | null)[];
     };
 
 /** The side of the statement that an agreement between 0 and 1 takes. */

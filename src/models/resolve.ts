@@ -39,7 +39,7 @@ export function defaultSpec({ baseUrl, apiKey }: Pick<ModelContext, 'baseUrl' | 
   return baseUrl || apiKey ? 'openai' : 'local';
 }
 
-/** A base URL without credentials, query and trailing slash: fit to be stored. */
+/** A base URL without query and trailing slash: fit to be stored. Throws a UserError for none, and for credentials in it. */
 export function cleanBaseUrl(text: string): string {
   let url: URL;
   try {
@@ -53,6 +53,13 @@ export function cleanBaseUrl(text: string): string {
     throw new UserError(`"${redact(text)}" is not an http(s) base URL.`, {
       mend: 'Give one like http://127.0.0.1:11434/v1.',
     });
+  if (url.username !== '' || url.password !== '')
+    throw new UserError(
+      `The base URL of ${url.host} has a user name or password in it, and neither is sent or stored.`,
+      {
+        mend: 'Take them out of the address, and put the key into OPENAI_API_KEY, or into the variable that `api_key_env` of the model names in the scenario.',
+      },
+    );
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
 

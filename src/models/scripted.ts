@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { pick, uniform } from '../ids.ts';
 import { packageRoot } from '../paths.ts';
 import { fill } from '../fill.ts';
+import type { Option } from '../survey/types.ts';
 import { readYaml } from '../yaml-file.ts';
 import type { ChatModel } from './port.ts';
-import { polarityOf, type Rehearsal } from './rehearsal.ts';
+import { polarityOf, type Answered, type Rehearsal } from './rehearsal.ts';
 
 const lines = z.array(z.string().min(1)).min(1);
 const levels = ['strong_agree', 'agree', 'middle', 'disagree', 'strong_disagree'] as const;
@@ -17,6 +18,7 @@ const phrasesSchema = z.strictObject({
   position: z.strictObject(
     Object.fromEntries(levels.map((level) => [level, lines])) as Record<Level, typeof lines>,
   ),
+  choice: lines,
   reasons: z.record(z.string(), lines),
   reply_agree: lines,
   reply_differ: lines,
@@ -66,17 +68,13 @@ type Play<K extends Rehearsal['kind']> = (cue: Extract<Rehearsal, { kind: K }>) 
 const plays: { [K in Rehearsal['kind']]: Play<K> } = {
   turn: (cue) => {
     const phrases = phrasesIn(cue.language);
-    const position = opinionSentence(
-      cue.language,
-      cue.statement,
-      cue.agreement ?? uniform(cue.seed, 'no stance'),
-      cue.seed,
-    );
+    const position = opinionSentence(cue.language, cue.statement, cue.answer, cue.seed);
     const reasons = reasonsFor(phrases, cue.theme, cue.seed, cue.country);
+    const agreement = cue.answer && agreementIn(cue.answer);
     const agrees =
       cue.otherAgreement !== null &&
-      cue.agreement !== null &&
-      polarityOf(cue.otherAgreement) === polarityOf(cue.agreement);
+      agreement !== null &&
+      polarityOf(cue.otherAgreement) === polarityOf(agreement);
     const reply =
       cue.otherAgreement === null
         ? []
@@ -86,25 +84,25 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
   moderator: (cue) =>
     fill(pick(phrasesIn(cue.language).moderator, cue.seed), { statement: bare(cue.statement) }),
   private: (cue) => {
-    const reason = opinionSentence(cue.language, cue.statement, cue.agreement ?? 0.5, cue.seed);
-    return JSON.stringify(cue.code === null ? { reason } : { answer: cue.code, reason });
+    const reason = opinionSentence(cue.language, cue.statement, cue.answer, cue.seed);
+    return JSON.stringify(cue.answer ? { answer: cue.answer.code, reason } : { reason });
   },
   extract: (cue) => {
     const phrases = phrasesIn(cue.language);
     const opinions = cue.turns.flatMap(({ idx, text }) => {
-      const level = levelIn(phrases, text);
-      const rest = level && text.slice(level.start).trim();
+      const position = positionIn(phrases, text);
+      const rest = position && text.slice(position.start).trim();
       const quote = cue.choices
-        ? cue.choices.find((choice) => level && text.includes(choice) && levelIn(phrases, choice))
+        ? cue.choices.find((choice) => position && text.includes(choice) && positionIn(phrases, choice))
         : rest;
-      if (!level || !quote) return [];
+      if (!position || !quote) return [];
       const invented = !cue.choices && uniform(cue.seed, idx, 'quote') < faulty.quote;
       return [
         {
           ...(cue.choices ? {} : { turn: idx }),
           quote: invented ? `${quote.slice(0, 12)} (${cue.seed})` : quote,
           ...(cue.choices ? {} : { opinion: rest }),
-          polarity: polarityOf(agreementOf[level.name]),
+          polarity: position.level ? polarityOf(agreementOf[position.level]) : 'unknown',
           class: pick(['belief', 'norm', 'custom'], cue.seed, idx),
         },
       ];
@@ -114,37 +112,29 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
   verify: (cue) => {
     const phrases = phrasesIn(cue.language);
     const verdicts = cue.opinions.map(({ text, rewritten }, at) => {
-      const level = levelIn(phrases, text);
-      if (!level) return 'irrelevant';
+      const position = positionIn(phrases, text);
+      if (!position) return 'irrelevant';
       const luck = rewritten ? 1 : uniform(cue.seed, text, at);
       if (luck < faulty.contradict) return 'contradict';
       if (luck < faulty.contradict + faulty.irrelevant) return 'irrelevant';
       const agreement = cue.agreements[at] ?? null;
-      if (agreement === null) return 'entail';
-      return polarityOf(agreementOf[level.name]) === polarityOf(agreement) ? 'entail' : 'contradict';
+      if (agreement === null || !position.level) return 'entail';
+      return polarityOf(agreementOf[position.level]) === polarityOf(agreement) ? 'entail' : 'contradict';
     });
     return JSON.stringify({ verdicts: verdicts.map((verdict, at) => ({ opinion: at + 1, verdict })) });
   },
   read: (cue) => {
     const phrases = phrasesIn(cue.language);
     const letterOf = (text: string): string => {
-      const level = levelIn(phrases, text);
-      const agreement = level && agreementOf[level.name];
-      if (agreement === undefined) return 'none';
-      // An answer on the phrase's side, the nearest; a scale without a middle has none for a phrase in the middle.
-      const distance = (option: { agreement: number | null }): number =>
-        option.agreement === null || polarityOf(option.agreement) !== polarityOf(agreement)
-          ? Infinity
-          : Math.abs(option.agreement - agreement);
-      const [nearest] = cue.options.toSorted((a, b) => distance(a) - distance(b));
-      return nearest && distance(nearest) < Infinity ? nearest.letter : 'none';
+      const position = positionIn(phrases, text);
+      return (position && optionIn(cue.options, position)?.letter) ?? 'none';
     };
     return JSON.stringify(Object.fromEntries(cue.texts.map(({ name, text }) => [name, letterOf(text)])));
   },
   rewrite: (cue) => {
     const rewrites = cue.opinions.map((_, at) => {
       const seed = `${cue.seed} rewrite ${at}`;
-      const sentence = opinionSentence(cue.language, cue.statement, cue.agreements[at] ?? 0.5, seed);
+      const sentence = opinionSentence(cue.language, cue.statement, cue.answers[at] ?? null, seed);
       return {
         opinion: at + 1,
         text: `${sentence} ${reasonsFor(phrasesIn(cue.language), cue.theme, seed, '')[0] ?? ''}`,
@@ -174,12 +164,41 @@ function levelOf(agreement: number): Level {
 
 const bare = (statement: string): string => statement.replace(/[.。।]$/u, '');
 
-function opinionSentence(language: string, statement: string, agreement: number, seed: string): string {
-  const template = pick(phrasesIn(language).position[levelOf(agreement)], seed, 'position');
-  const text = fill(template, { statement: bare(statement) });
-  return /[.。।!?]["”»」』]?$/u.test(text)
-    ? text
-    : `${text}${language === 'zh' ? '。' : language === 'bn' ? '।' : '.'}`;
+type Placed = Pick<Option, 'code' | 'agreement'>;
+
+const agreementIn = ({ code, options }: Answered): number | null =>
+  options.find((option) => option.code === code)?.agreement ?? null;
+
+/** The answers from the one most against the statement to the one most for it; null where they have no order. */
+function inOrder<T extends Placed>(options: readonly T[]): (T & { agreement: number })[] | null {
+  const placed = options.filter((one): one is T & { agreement: number } => one.agreement !== null);
+  if (placed.length < options.length) return null;
+  return placed.toSorted((a, b) => a.agreement - b.agreement || a.code - b.code);
+}
+
+/** Whether five levels are enough to tell a scale's answers apart. */
+const levelsTell = (ordered: readonly { agreement: number }[]): boolean =>
+  new Set(ordered.map(({ agreement }) => levelOf(agreement))).size === ordered.length;
+
+/**
+ * A position in words: how strongly the speaker agrees, with its place on a scale whose answers the five levels do not
+ * tell apart, as in "(7/10)"; or its choice, where the answers have no order. Without a stance the words are any.
+ */
+function opinionSentence(language: string, statement: string, answer: Answered | null, seed: string): string {
+  const phrases = phrasesIn(language);
+  const ordered = answer && inOrder(answer.options);
+  if (answer && !ordered) {
+    const places = { code: answer.code, answer: bare(answer.label) || answer.code };
+    return fill(pick(phrases.choice, seed, 'choice'), places);
+  }
+  const agreement = (answer && agreementIn(answer)) ?? uniform(seed, 'no stance');
+  const text = fill(pick(phrases.position[levelOf(agreement)], seed, 'position'), {
+    statement: bare(statement),
+  });
+  const [, words, end] = /^(.*?)([.。।!?]["”»」』]?)?$/su.exec(text) as unknown as [string, string, string?];
+  const place = ordered && ordered.findIndex(({ code }) => code === answer?.code) + 1;
+  const mark = place && !levelsTell(ordered) ? ` (${place}/${ordered.length})` : '';
+  return `${words}${mark}${end ?? (language === 'zh' ? '。' : language === 'bn' ? '।' : '.')}`;
 }
 
 /** Two different reasons, the first telling the opinion from others of its level. */
@@ -191,14 +210,52 @@ function reasonsFor(phrases: Phrases, theme: string, seed: string, country: stri
   return [...new Set([first, second])].map((at) => (bank[at] as string).replaceAll('{{country}}', country));
 }
 
-/** The level whose fixed words stand in a text, and where they begin. */
-function levelIn(phrases: Phrases, text: string): { name: Level; start: number } | undefined {
-  for (const name of levels) {
-    for (const template of phrases.position[name]) {
+/** Where a text takes its position, and what it says of it. */
+interface Position {
+  start: number;
+  /** None where it names its choice among answers without an order. */
+  level?: Level;
+  code?: number;
+  /** Place and length of the scale, where the text gives them. */
+  place?: readonly [place: number, of: number];
+}
+
+/** The position that a text takes, by the fixed words of the phrases. */
+function positionIn(phrases: Phrases, text: string): Position | undefined {
+  for (const level of levels) {
+    for (const template of phrases.position[level]) {
       const [before = '', after = ''] = template.split('{{statement}}');
       const start = text.indexOf(before.trim().length > 3 ? before.trim() : after.trim());
-      if (start >= 0) return { name, start: before.trim().length > 3 ? start : 0 };
+      if (start < 0) continue;
+      // The statement may hold such a figure too; the place comes after it.
+      const place = [...text.matchAll(/ \((\d+)\/(\d+)\)/g)].at(-1);
+      return {
+        start: before.trim().length > 3 ? start : 0,
+        level,
+        ...(place ? { place: [Number(place[1]), Number(place[2])] } : {}),
+      };
     }
   }
+  for (const template of phrases.choice) {
+    const [before = ''] = template.split('{{code}}');
+    const start = text.indexOf(before.trim());
+    const code = start >= 0 && /^\s*(-?\d+)/.exec(text.slice(start + before.trim().length))?.[1];
+    if (code) return { start, code: Number(code) };
+  }
   return undefined;
+}
+
+/** The answer that a position is, or the nearest on its side; a scale without a middle has none for a position in the middle. */
+function optionIn<T extends Placed>(options: readonly T[], { level, code, place }: Position): T | undefined {
+  const ordered = inOrder(options);
+  if (!ordered) return options.find((option) => option.code === code);
+  if (!level) return undefined;
+  if (levelsTell(ordered)) {
+    const own = ordered.find(({ agreement }) => levelOf(agreement) === level);
+    if (own) return own;
+  } else if (place?.[1] === ordered.length) return ordered[place[0] - 1];
+  const near = ({ agreement }: { agreement: number }): number => Math.abs(agreement - agreementOf[level]);
+  return ordered
+    .filter(({ agreement }) => polarityOf(agreement) === polarityOf(agreementOf[level]))
+    .toSorted((a, b) => near(a) - near(b))[0];
 }

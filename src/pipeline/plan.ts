@@ -60,8 +60,14 @@ export function omissionsOf({
   );
 }
 
+/** What an answer's share of a culture goes by. */
+export interface Peopled {
+  id: string;
+  countries: readonly { code: string; weight: number }[];
+}
+
 /** Whether anybody of the culture was asked, or no stance is claimed. */
-export function askedIn(survey: Survey, culture: Culture, topic: Topic): boolean {
+export function askedIn(survey: Survey, culture: Peopled, topic: Topic): boolean {
   return topic.scale === null || mixture(survey, culture.countries, topic.id) !== null;
 }
 

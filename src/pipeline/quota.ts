@@ -1,10 +1,9 @@
 import { sampleStart, systematicSample } from '../agents/sampling.ts';
-import type { Culture } from '../agents/types.ts';
 import { groupBy } from '../group-by.ts';
 import { shuffled } from '../ids.ts';
 import { answerShares } from '../survey/mixture.ts';
 import type { Topic } from '../survey/types.ts';
-import { askedIn, type PlanInput } from './plan.ts';
+import { askedIn, type Peopled, type PlanInput } from './plan.ts';
 
 /** One answer to one topic in one country of a culture; no code where a topic claims no stance. */
 export interface Answer {
@@ -35,7 +34,14 @@ export const answerKey = ({ culture, topicId, country, code }: Answer): string =
  * floor or the ceiling of its share, and its expectation the share exactly. Answers with a quota of 0 are left out.
  */
 export function quotasOf(
-  { seed, survey, cultures, topics }: Pick<PlanInput, 'seed' | 'survey' | 'cultures' | 'topics'>,
+  {
+    seed,
+    survey,
+    cultures,
+    topics,
+  }: Pick<PlanInput, 'seed' | 'survey' | 'topics'> & {
+    cultures: readonly Peopled[];
+  },
   perCulture: number,
 ): Quota[] {
   return cultures.flatMap((culture) => {
@@ -61,7 +67,7 @@ export function quotasOf(
 
 function answersOf(
   { seed, survey }: Pick<PlanInput, 'seed' | 'survey'>,
-  culture: Culture,
+  culture: Peopled,
   topic: Topic,
   n: number,
 ): { country: string; code: number | null; n: number }[] {

@@ -7,12 +7,15 @@ import {
   emptyCells,
   type CellData,
 } from '../evaluation/report-cells.ts';
+import type { EndRow, SeatRow } from '../evaluation/report-rows.ts';
+import { opinionTally } from '../evaluation/report-tally.ts';
+import { quotaFigures, type QuotaFigures, type QuotaRow } from '../evaluation/report-quota.ts';
 import { buildReport, type Report, type ReportHead } from '../evaluation/report.ts';
 import { coursesOf, type Course } from '../evaluation/stances.ts';
 import { groupBy } from '../group-by.ts';
 import { costsOf } from '../store/inspect.ts';
 import { stanceLedger } from '../store/readings.ts';
-import { classRows, endRows, largest, readPages, seatRows, textRows } from '../store/report.ts';
+import { opinionPages, personaInWords, seatRows, textRows } from '../store/report.ts';
 import { runCounts, type RunRow } from '../store/runs.ts';
 import { omissionsIn } from '../store/samples.ts';
 import type { Store } from '../store/store.ts';
@@ -20,7 +23,10 @@ import { storedSurvey } from '../store/survey.ts';
 import { countryName } from '../survey/texts.ts';
 import type { Survey } from '../survey/types.ts';
 import type { CultureSnapshot, RunConfig, RunModels } from './config.ts';
+import { quotasOf } from './quota.ts';
 import { reportJudges } from './report-judges.ts';
+import { mostDialogues } from './rounds.ts';
+import { byWeights } from './scenario.ts';
 
 /** A run's report, and beside it another's. */
 export interface Reported {
@@ -44,41 +50,68 @@ const TEXTS = { cell: 40, all: 8000 };
 
 async function measured(
   store: Store,
-  survey: Survey,
+  stored: Survey,
   run: RunRow,
 ): Promise<{ report: Report; cells: CellData[] }> {
   const { read } = store;
   const config = JSON.parse(run.config) as RunConfig;
+  const survey = byWeights(config.scenario) ? stored : unweighted(stored);
   const cells = emptyCells(survey, config.cultures, config.topics);
   const find = cellFinder(cells);
   const seats = await seatRows(read, run.id);
-  const ends = await endRows(read, run.id);
+  const tally = opinionTally();
+  for await (const page of opinionPages(read, run.id)) countReadings(find, tally.add(page));
+  const ends = tally.ends();
   countSeats(find, seats);
   countEnds(find, ends);
-  for await (const page of readPages(read, run.id)) countReadings(find, page);
+  const largest = tally.largest();
+  for (const one of largest) if (one.of === 'persona') one.name = await personaInWords(read, one.name);
   const courses: Course[] = [];
   for await (const rows of stanceLedger(read, run.id)) courses.push(...coursesOf(rows));
   const each = Math.max(4, Math.min(TEXTS.cell, Math.floor(TEXTS.all / Math.max(1, cells.length))));
   const left = await omissionsIn(store, run.id);
+  const quota = quotasOfRun(survey, run, config, ends, seats);
   const report = buildReport({
     run: await headOf(store, survey, run, config),
     cultures: config.cultures,
     cells,
     ends,
     seats,
+    quota,
     courses,
     leftOut: left.map(({ topic_id: topic, ...row }) => ({
       ...row,
       topic,
     })),
-    classes: await classRows(read, run.id),
+    classes: tally.classes(),
     texts: await textRows(read, run.id, each),
     words: new Map(config.cultures.map((culture) => [culture.id, wordsOf(culture, config.languages)])),
-    largest: await largest(read, run.id),
+    largest,
     costs: await costsOf(read, run.id),
     ...(await reportJudges(read, run.id, config)),
   });
   return { report, cells };
+}
+
+/** The survey without weighted counts: a database has them of any import, and few runs draw by them (`byWeights`). */
+const unweighted = (survey: Survey): Survey => ({
+  ...survey,
+  cells: new Map([...survey.cells].map(([key, cell]) => [key, { ...cell, weighted: null }])),
+});
+
+/** The quotas that the run had, by the answers as the database holds them, and what came of them. */
+function quotasOfRun(
+  survey: Survey,
+  run: RunRow,
+  { scenario, cultures, topics: ids }: RunConfig,
+  ...[ends, seats]: [readonly EndRow[], readonly SeatRow[]]
+): QuotaFigures | null {
+  if (!scenario.samples) return null;
+  const topics = ids.flatMap((id) => survey.topics.get(id) ?? []);
+  const quotas = quotasOf({ seed: run.seed, survey, cultures, topics }, scenario.samples.per_culture);
+  const rows = quotas.map(({ topicId: topic, ...row }): QuotaRow => ({ ...row, topic }));
+  const most = mostDialogues({ scenario, cultures });
+  return quotaFigures(rows, ends, seats, { status: run.status, stop_reason: run.stop_reason, most });
 }
 
 async function headOf(store: Store, survey: Survey, run: RunRow, config: RunConfig): Promise<ReportHead> {

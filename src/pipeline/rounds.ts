@@ -14,7 +14,10 @@ export function quotasIn(plan: Omit<PlanInput, 'runId'>): Quota[] | undefined {
 }
 
 /** Dialogues of all rounds together, at most. */
-export function mostDialogues({ scenario, cultures }: Pick<PlanInput, 'scenario' | 'cultures'>): number {
+export function mostDialogues({
+  scenario,
+  cultures,
+}: Pick<PlanInput, 'scenario'> & { cultures: readonly unknown[] }): number {
   const { samples } = scenario;
   return samples ? (samples.max_dialogues ?? 2 * samples.per_culture * cultures.length) : Infinity;
 }

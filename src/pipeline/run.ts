@@ -25,10 +25,22 @@ import type { NewRun, RunResult, RunSetting } from './run-types.ts';
 import { changedPath, loadScenario, type Scenario } from './scenario.ts';
 import { storedRun } from './stored-run.ts';
 
+/** Throws a UserError for what is wrong with a scenario, as far as it is known without a database and without asking a model. */
+export function checkScenario(asked: NewRun, model: RunSetting['model']): void {
+  const { set, loaded } = loadedFor(asked);
+  const { props } = prepareFrom(loaded, new Map(), null);
+  const { modelFlag: flag, modelEnvironment: environment } = asked;
+  modelEntries(props.scenario, { flag, environment, set }, model);
+}
+
+function loadedFor(asked: NewRun): { set: string[]; loaded: ReturnType<typeof loadScenario> } {
+  const set = [...(asked.set ?? []), ...(asked.seed === undefined ? [] : [`seed=${asked.seed}`])];
+  return { set, loaded: loadScenario(asked.scenario, set) };
+}
+
 /** Starts a scenario's run, or continues the unfinished one with the same fingerprint; a finished one is left alone. */
 export async function runScenario(setting: RunSetting, asked: NewRun): Promise<RunResult> {
-  const set = [...(asked.set ?? []), ...(asked.seed === undefined ? [] : [`seed=${asked.seed}`])];
-  const loaded = loadScenario(asked.scenario, set);
+  const { set, loaded } = loadedFor(asked);
   const imported = await importedFor(setting.store.read, loaded);
   const prepared = prepareFrom(loaded, new Map(), imported);
   const { scenario } = prepared.props;

@@ -3,7 +3,7 @@ import { shortId } from '../ids.ts';
 import type { ChatRequest } from '../models/port.ts';
 import { cachedSchema } from '../models/reply.ts';
 import { fill } from '../fill.ts';
-import { agreementOf, languageName, opinionList, type Scene } from './scene.ts';
+import { answerBehind, languageName, opinionList, type Scene } from './scene.ts';
 import type { Opinion } from './types.ts';
 
 const shapeFor = (n: number) =>
@@ -43,7 +43,7 @@ export function planRewrite(
       theme: dialogue.topic.theme,
       statement: dialogue.words.statement,
       opinions: contradictions.map(({ text }) => text),
-      agreements: contradictions.map((opinion) => agreementOf(scene, opinion)),
+      answers: contradictions.map((opinion) => answerBehind(scene, opinion)),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { CheckFlag, Dialogue, Participant, Turn } from '../dialogue/types.ts';
-import { answerInWords, stanceOf } from '../dialogue/views.ts';
+import { answeredBy, answerInWords, stanceOf } from '../dialogue/views.ts';
 import { fill } from '../fill.ts';
 import type { RefinementPrompts } from './prompts.ts';
 import type { Opinion } from './types.ts';
@@ -33,6 +33,10 @@ export const hasStance = (scene: Scene, opinion: Opinion): boolean =>
 export function agreementOf(scene: Scene, opinion: Opinion): number | null {
   return stanceOf(scene.dialogue, speakerOf(scene, opinion.personaId))?.agreement ?? null;
 }
+
+/** The answer of an opinion's speaker as the scripted model is told it; null without a stance. */
+export const answerBehind = (scene: Scene, opinion: Opinion): ReturnType<typeof answeredBy> =>
+  answeredBy(scene.dialogue, speakerOf(scene, opinion.personaId));
 
 /** Whether the answers take sides of the statement; those of an imported question may not, and then no text does. */
 export const hasSides = ({ dialogue }: Scene): boolean =>

@@ -32,6 +32,8 @@ export interface Store {
 export interface StoreOptions {
   /** The file must exist, and nothing is written. */
   readonly?: boolean;
+  /** The file must exist; it is written. */
+  existing?: boolean;
   /** Milliseconds that a write waits for another process; default a minute. */
   busyMs?: number;
   /** Writes that find no room, or the file locked, wait and try again until this aborts, instead of failing; `say` tells of it. */
@@ -53,7 +55,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     return db;
   };
   try {
-    if (options.readonly && !existsSync(file))
+    if ((options.readonly || options.existing) && !existsSync(file))
       throw new UserError(`There is no database ${file}.`, {
         mend: 'Name it with --db, or start a run first.',
       });

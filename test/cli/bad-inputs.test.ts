@@ -196,6 +196,33 @@ describe('a model', () => {
   });
 });
 
+test('what is wrong with a command leaves no database behind', async () => {
+  const bad = scenarioFile(folder, 'cultures: [germn]\ntopics: [Q27]\n', 'bad');
+  const role = scenarioFile(
+    folder,
+    'cultures: [german]\ntopics: [Q27]\nmodels: { judges: scripted }\n',
+    'role',
+  );
+  const people = scenarioFile(folder, 'cultures: [german]\ntopics: [Q27]\npersonas: respondents\n', 'people');
+  for (const command of [
+    ['run', 'quikstart'],
+    ['run', bad],
+    ['run', role],
+    ['run', people],
+    ['run', good(), '--set', 'turnss=4'],
+    ['resume'],
+    ['resume', 'abc'],
+    ['refine', 'abc'],
+    ['models', 'calibrate', '--from-reviews'],
+    ['export', 'abc'],
+  ]) {
+    const { code, err } = await terminal(...command, '--db', db);
+    expect([command, code]).toEqual([command, 1]);
+    expect(err).toMatch(/^Error: /m);
+    expect(existsSync(join(folder, 'db')), command.join(' ')).toBe(false);
+  }
+});
+
 test('an export over a folder that is none of ours leaves it alone', async () => {
   expect((await scripted(good())).code).toBe(0);
   writeFileSync(join(folder, 'exports', 'readme.txt'), 'mine');

@@ -74,12 +74,17 @@ describe('doctor', () => {
   test('secrets are never shown', async () => {
     const port = await serve((_, response) => response.writeHead(401).end());
     vi.stubEnv('OPENAI_API_KEY', 'sk-verysecretvalue123');
-    vi.stubEnv('OPENAI_BASE_URL', `http://me:pa55word@127.0.0.1:${port}/v1?key=abcdef`);
-    const { code, out, err } = await terminal('doctor', '--db', join(folder, 'none.db'));
-    expect(code).toBe(1);
-    expect(out).toMatch(/^ok +OPENAI_API_KEY +set$/m);
-    expect(out).toMatch(/^fail +OPENAI_BASE_URL .*refuses the key/m);
-    expect(out + err).not.toMatch(/verysecret|pa55word|abcdef/);
+    for (const [address, fault] of [
+      [`http://127.0.0.1:${port}/v1?key=abcdef`, /^fail +OPENAI_BASE_URL .*refuses the key/m],
+      [`http://me:pa55word@127.0.0.1:${port}/v1`, /^fail +OPENAI_BASE_URL .*has a user name or password/m],
+    ] as const) {
+      vi.stubEnv('OPENAI_BASE_URL', address);
+      const { code, out, err } = await terminal('doctor', '--db', join(folder, 'none.db'));
+      expect(code).toBe(1);
+      expect(out).toMatch(/^ok +OPENAI_API_KEY +set$/m);
+      expect(out).toMatch(fault);
+      expect(out + err).not.toMatch(/verysecret|pa55word|abcdef/);
+    }
   });
 
   test('--base-url beats the environment', async () => {

@@ -333,6 +333,10 @@ test('what --dry-run and estimate say of the models', async () => {
   );
   expect(out).toContain('what a fallback answers is not counted');
   expect((await plain('estimate', scenario(yaml))).out).toContain('what a fallback answers is not counted');
+  const json = async (text: string): Promise<unknown> =>
+    JSON.parse((await plain('estimate', scenario(text), '--json')).out);
+  expect(await json(yaml)).toMatchObject({ fallbacks_counted: false });
+  expect(await json(yaml.replace(', fallback: openai:small', ''))).not.toHaveProperty('fallbacks_counted');
   expect(here.counts.authorizations.size + here.counts.requests).toBe(0);
 });
 

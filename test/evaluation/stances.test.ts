@@ -27,7 +27,6 @@ function rowsOf(
       country: 'TUR',
       role: 'delegate',
       places: 5,
-      scripted: false,
     },
     ...{ moment, idx, place, code: place, agreement: place === null ? null : place / 4 },
     ...more,

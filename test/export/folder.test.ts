@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
@@ -28,6 +30,28 @@ test('a folder stands only when all of it is written, and leaves nothing beside 
   expect(await folder.finish(() => ({ 'manifest.json': manifest }))).toBe(join(out, 'one'));
   expect(readdirSync(out)).toEqual(['one']);
   expect(read()).toBe('x\n');
+});
+
+test('what a dead export left goes at the next one; that of a living process, of another machine and of others stays', async () => {
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  const gone = [
+    `.one.${dead}.part`,
+    `.two.${dead}@${hostname()
+      .replace(/[^\w-]/g, '_')
+      .slice(0, 30)}.part`,
+  ];
+  const kept = [
+    `.three.${process.pid}.part`,
+    `.four.${dead}@elsewhere.part`,
+    '.five.part',
+    `six.${dead}.part`,
+  ];
+  for (const name of [...gone, ...kept]) {
+    mkdirSync(join(out, name));
+    writeFileSync(join(out, name, 'rows.jsonl'), 'x\n');
+  }
+  await write('one', 'x');
+  expect(readdirSync(out).sort()).toEqual([...kept, 'one'].sort());
 });
 
 test('what was written is told: rows, bytes and hash, in order of the paths', async () => {

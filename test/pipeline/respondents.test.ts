@@ -553,6 +553,9 @@ describe('a run of respondents', () => {
     );
     expect(rows.some(({ round }) => round > 0)).toBe(true);
     expect(rows.every(({ number }) => number !== null)).toBe(true);
+    // The report knows the quotas as they were drawn: by weight.
+    const { report } = await reportRun(store, await getRun(store, result.run_id));
+    expect(report.quota).toMatchObject({ wanted: 40, accepted: 40, off: [], why: null });
     const { folder: out } = await exportRuns({
       store,
       runs: [await getRun(store, result.run_id)],

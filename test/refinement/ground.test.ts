@@ -211,31 +211,43 @@ function fewestEdits(text: string, quote: string): number {
   return Math.min(...row);
 }
 
-describe('100 kB turns', () => {
+describe('turns of 100 kB', () => {
   const sentence = 'People here say that trust takes years and that one lie is enough to lose it. ';
   const long = Array.from({ length: 1300 }, (_, i) => `${i}: ${sentence}`).join('');
-  const cases: [string, string, string][] = [
+  const changed = long.slice(90_000, 90_500).replaceAll('years', 'yearz');
+  const cases: [string, string, string, [from: number, to: number, score: number] | null][] = [
     [
       'a 500-character quote that is not there',
       long,
       'Nobody knows why the weather was so good. '.repeat(12),
+      null,
     ],
-    ['a 500-character quote with changes', long, long.slice(90_000, 90_500).replaceAll('years', 'yearz')],
-    ['one letter over and over', 'a'.repeat(100_000), `${'a'.repeat(250)}bbbbb${'a'.repeat(245)}`],
-    ['a 2,000-character quote', 'ab'.repeat(50_000), 'aab'.repeat(666)],
-    ['decomposed', 'é'.normalize('NFD').repeat(50_000), 'è'.repeat(500)],
-    ['dots', '.'.repeat(100_000), `${'.'.repeat(1000)}x${'.'.repeat(900)}`],
+    ['a 500-character quote with changes', long, changed, [90_000, 90_498, 494 / 500]],
+    [
+      'one letter over and over',
+      'a'.repeat(100_000),
+      `${'a'.repeat(250)}bbbbb${'a'.repeat(245)}`,
+      [0, 500, 495 / 500],
+    ],
+    ['a 2,000-character quote', 'ab'.repeat(50_000), 'aab'.repeat(666), null],
+    ['decomposed', 'é'.normalize('NFD').repeat(50_000), 'è'.repeat(500), null],
+    ['dots', '.'.repeat(100_000), `${'.'.repeat(1000)}x${'.'.repeat(900)}`, null],
   ];
 
-  test.each(cases)('%s takes less than two seconds', (_name, text, quote) => {
-    const begin = performance.now();
-    ground(text, quote);
-    expect(performance.now() - begin).toBeLessThan(2000);
+  test.each(cases)('%s', (_name, text, quote, expected) => {
+    const span = ground(text, quote);
+    expect(span && [span.start, span.end]).toEqual(expected && expected.slice(0, 2));
+    if (expected) expect(span?.score).toBeCloseTo(expected[2], 10);
   });
 
-  test('and the changed quote is found in its place', () => {
-    const quote = long.slice(90_000, 90_500).replaceAll('years', 'yearz');
-    const span = ground(long, quote);
-    expect(Math.abs((span?.start ?? 0) - 90_000)).toBeLessThan(10);
+  test('where the table of edits would be beyond its bound, exact places alone are looked for', () => {
+    const quote = Array.from({ length: 150 }, (_, i) => `word ${i} and`).join(' ');
+    const near = quote.replace('word 90 and', 'word 90 or');
+    expect(quote.length).toBeLessThan(2000);
+    const filled = (length: number): string => 'x '.repeat(length / 2) + quote;
+    const most = Math.floor(200_000_000 / near.length) - quote.length;
+    expect(ground(filled(most - (most % 2)), near)?.score).toBeGreaterThan(0.99);
+    expect(ground(filled(most + 2 + quote.length), near)).toBeNull();
+    expect(ground(filled(most + 2 + quote.length), quote)?.score).toBe(1);
   });
 });
