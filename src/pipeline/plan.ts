@@ -87,27 +87,26 @@ export function* planDialogues(input: PlanInput): Generator<PlannedDialogue> {
 
 /**
  * Controls of the debates: the same personas are asked in private, twice, with no talk between. A systematic sample of an
- * arm's debates in key order (one at least), of those where somebody has answers to choose from.
+ * arm's debates of a round in key order (of the first round one at least), of those where somebody has answers to choose from.
  */
 export function* planControls(input: PlanInput): Generator<PlannedDialogue> {
   const { scenario, seed } = input;
   const share = scenario.readings.control;
   if (share === 0) return;
   for (const arm of armsOf(scenario).filter(({ protocol }) => protocol === 'debate')) {
-    const debates = (): Generator<PlannedDialogue> =>
-      planDialogues({ ...input, scenario: { ...scenario, arms: [arm] } });
     const keys: string[] = [];
-    for (const { row, seats } of debates())
-      if (seats.some(({ persona }) => persona?.stances.has(row.topic_id))) keys.push(row.key);
+    for (const { row, seats } of planDialogues(input))
+      if (row.arm === arm.name && seats.some(({ persona }) => persona?.stances.has(row.topic_id)))
+        keys.push(row.key);
     if (keys.length === 0) continue;
     keys.sort();
     const drawn = systematicSample(
       keys.map(() => 1),
-      Math.max(1, Math.round(keys.length * share)),
+      Math.max(input.further ? 0 : 1, Math.round(keys.length * share)),
       sampleStart(seed, 'control', arm.name),
     );
     const chosen = new Set(drawn.map((at) => keys[at]));
-    for (const { row, seats } of debates()) {
+    for (const { row, seats } of planDialogues(input)) {
       if (!chosen.has(row.key)) continue;
       const key = shortId('control', row.key);
       yield { row: { ...row, id: shortId(row.run_id, key), key, protocol: 'control', turn_count: 0 }, seats };

@@ -4,7 +4,7 @@ import { reopenStages } from '../store/opinions.ts';
 import { updateRun, type RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { plannedIn, yieldsIn } from '../store/yields.ts';
-import { planDialogues, type PlanInput } from './plan.ts';
+import { planControls, planDialogues, type PlanInput } from './plan.ts';
 import { quotasOf, shortOf, wantedFor, type AnswerYield, type Quota } from './quota.ts';
 
 /** The quotas of a run; undefined where its scenario asks for none. */
@@ -64,7 +64,9 @@ export async function planRound(
   if (wanted.length === 0) return { short, yields, planned: 0 };
   await updateRun(store, run.id, { phase: `plan ${round}` });
   await store.write((trx) => reopenStages(trx, run.id));
-  const planned = await savePlan(store, planDialogues({ ...plan, further: { round, wanted } }));
+  const further = { ...plan, further: { round, wanted } };
+  const planned = await savePlan(store, planDialogues(further));
+  await savePlan(store, planControls(further));
   await updateRun(store, run.id, { phase: 'dialogues' });
   return { short, yields, planned };
 }

@@ -43,6 +43,7 @@ export async function yieldsIn(
     ])
     .where('d.run_id', '=', runId)
     .where('q.role', '=', 'delegate')
+    .where('d.protocol', '<>', 'control')
     .where('d.status', 'in', ['finished', 'flagged'])
     .groupBy(['p.culture', 'd.topic_id', 'p.country', 's.code'])
     .orderBy('p.culture')
@@ -58,6 +59,7 @@ export async function plannedIn(store: Store, runId: string, before: number): Pr
     .selectFrom('dialogues')
     .select((e) => e.fn.countAll<number>().as('planned'))
     .where('run_id', '=', runId)
+    .where('protocol', '<>', 'control')
     .where('round', '<', before)
     .executeTakeFirstOrThrow();
   return planned;

@@ -1,3 +1,4 @@
+import { yieldsIn } from '../../src/store/yields.ts';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { coursesOf, drift } from '../../src/evaluation/stances.ts';
@@ -105,6 +106,23 @@ describe('a rehearsed run of debates', () => {
         [dialogueKey, personaKey, moment, idx, code].join(' '),
       );
     expect(await answers(again.run_id)).toEqual(await answers(first.run_id));
+  });
+
+  test('further rounds for quotas have their controls too, which count neither as dialogues nor as people of a cell', async () => {
+    const result = await scripted(
+      scenario(`${debates}samples: { per_culture: 40 }\nreadings: { control: 0.5 }\n`),
+    );
+    const [rounds] = await rowsIn<{ debates: number; controls: number; last: number }>(
+      `SELECT sum(protocol = 'debate') AS debates, sum(protocol = 'control') AS controls, max(round) AS last FROM dialogues`,
+    );
+    expect(rounds?.last).toBeGreaterThan(0);
+    expect(Math.abs((rounds?.controls ?? 0) - (rounds?.debates ?? 0) / 2)).toBeLessThanOrEqual(2);
+    expect(result.dialogues.planned).toBe(rounds?.debates);
+    const yields = await yieldsIn(store, result.run_id);
+    const delegates = await rowsIn<{ n: number }>(
+      `SELECT count(*) AS n FROM participants p JOIN dialogues d ON d.id = p.dialogue_id WHERE d.protocol = 'debate' AND p.role = 'delegate'`,
+    );
+    expect(yields.reduce((sum, { assigned }) => sum + assigned, 0)).toBe(delegates[0]?.n);
   });
 
   test('a control begins with the answers of its debate, which are not paid twice, and is no dialogue of a cell', async () => {
