@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { duration } from '../duration.ts';
 import { UserError } from '../errors.ts';
 import { calibrationInWords, type Confusion } from '../evaluation/calibration.ts';
@@ -64,6 +65,7 @@ export async function calibrateFromFlags(flags: Flags): Promise<number> {
           mend: 'Give its price in a prices.yaml here (see docs/guide.md), or cap the calls with --max-calls.',
         },
       );
+    if (flags.dryRun) return await dryRun(model, spoken, flags);
     const store = openStore(flags.db);
     try {
       return await calibrateWith(store, model, spoken, flags);
@@ -94,6 +96,21 @@ function speaks(model: ChatModel, language: string, asked: string | undefined): 
   });
 }
 
+/** Says what it would ask; a database is not made for it. */
+async function dryRun(model: ChatModel, sets: readonly Questions[], { db, json }: Flags): Promise<number> {
+  const say = json ? err : out;
+  const store = existsSync(db) ? openStore(db, { readonly: true }) : undefined;
+  try {
+    const estimate = await estimateCalibration(store, model, sets);
+    say(`${model.model} (${model.provider}): ${estimateInWords(estimate)}`);
+    say('Nothing was asked, paid or stored.');
+    if (json) out(JSON.stringify({ dry_run: true, ...estimate }));
+    return 0;
+  } finally {
+    await store?.close();
+  }
+}
+
 async function calibrateWith(
   store: Store,
   model: ChatModel,
@@ -103,11 +120,6 @@ async function calibrateWith(
   const say = flags.json ? err : out;
   const estimate = await estimateCalibration(store, model, sets);
   say(`${model.model} (${model.provider}): ${estimateInWords(estimate)}`);
-  if (flags.dryRun) {
-    say('Nothing was asked, paid or stored.');
-    if (flags.json) out(JSON.stringify({ dry_run: true, ...estimate }));
-    return 0;
-  }
   const signals = watchSignals((line) => say(line));
   const started = performance.now();
   let done = 0;

@@ -72,15 +72,18 @@ function tokensIn(request: ChatRequest): number {
 const isOpen = (answered: Answered | undefined): boolean =>
   !answered || (answered.answer === null && answered.tries < TRIES);
 
-/** Says how many calls are left and what they may cost, before any is made. */
+/**
+ * Says how many calls are left and what they may cost, before any is made.
+ * @param store with the answers of before, where there is a database
+ */
 export async function estimateCalibration(
-  store: Store,
+  store: Store | undefined,
   model: ChatModel,
   sets: readonly Questions[],
 ): Promise<CalibrationEstimate> {
   const known = new Map<JudgeRole, Map<string, Answered>>();
   for (const { role } of sets)
-    if (!known.has(role)) known.set(role, await answersOf(store.read, judgeId(role, model)));
+    if (store && !known.has(role)) known.set(role, await answersOf(store.read, judgeId(role, model)));
   const all = sets.flatMap(({ role, questions }) =>
     questions.map((question) => ({ question, answered: known.get(role)?.get(question.item) })),
   );

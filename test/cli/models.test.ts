@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -99,6 +99,7 @@ describe('models calibrate', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/204 calls, .* about \$0\.0\d/);
     expect(out).toContain('Nothing was asked, paid or stored.');
+    expect(existsSync(join(cache, 'test.db'))).toBe(false);
   });
 
   test('with a cap in dollars is refused where the price is unknown, before anything is asked', async () => {
