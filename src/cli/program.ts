@@ -13,6 +13,7 @@ import { err } from './output.ts';
 import { refineCommand } from './refine.ts';
 import { reportCommand } from './report.ts';
 import { resumeCommand } from './resume.ts';
+import { reviewCommand } from './review.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { searchCommand } from './search.ts';
@@ -32,6 +33,7 @@ const commands = [
   estimateCommand,
   runsCommand,
   refineCommand,
+  reviewCommand,
   exportCommand,
   reportCommand,
   inspectCommand,

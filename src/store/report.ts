@@ -8,6 +8,7 @@ import type {
   SeatRow,
   TextRow,
 } from '../evaluation/report-rows.ts';
+import { EXTENDS } from '../refinement/decide.ts';
 import { promptIn } from './calibrations.ts';
 import type { Reader } from './store.ts';
 
@@ -26,13 +27,13 @@ export async function seatRows(read: Reader, runId: string): Promise<SeatRow[]> 
 /** How the opinions that stand ended, by culture, topic, country and their persona's answer. */
 export async function endRows(read: Reader, runId: string): Promise<EndRow[]> {
   const { rows } = await sql<Omit<EndRow, 'rewritten'> & { rewritten: number }>`
-    SELECT p.culture, d.topic_id AS topic, p.country, st.code, o.status, o.reason,
+    SELECT p.culture, d.topic_id AS topic, p.country, CASE WHEN o.reason = ${EXTENDS} THEN NULL ELSE st.code END AS code, o.status, o.reason,
       CASE WHEN o.rewrite_of IS NULL THEN 0 ELSE 1 END AS rewritten, count(*) AS opinions
     FROM stage_runs r JOIN opinions o ON o.stage_run_id = r.id
     JOIN dialogues d ON d.id = o.dialogue_id JOIN personas p ON p.id = o.persona_id
     LEFT JOIN stances st ON st.persona_id = p.id AND st.topic_id = d.topic_id
     WHERE r.run_id = ${runId} AND r.current = 1
-    GROUP BY p.culture, d.topic_id, p.country, st.code, o.status, o.reason, 7`.execute(read);
+    GROUP BY p.culture, d.topic_id, p.country, 4, o.status, o.reason, 7`.execute(read);
   return rows.map((row) => ({ ...row, rewritten: row.rewritten === 1 }));
 }
 

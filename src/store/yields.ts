@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
+import { EXTENDS } from '../refinement/decide.ts';
 import type { Store } from './store.ts';
 
 /** Opinions of the delegates that meet a condition, in the stages that stand. */
@@ -38,8 +39,10 @@ export async function yieldsIn(
       'p.country',
       's.code',
       e.fn.countAll<number>().as('assigned'),
-      counted(sql`o.status = 'accepted'`).as('accepted'),
-      counted(sql`(o.status = 'accepted' OR o.reason = 'quota is full')`).as('sound'),
+      counted(sql`o.status = 'accepted' AND o.reason <> ${EXTENDS}`).as('accepted'),
+      counted(sql`(o.status = 'accepted' AND o.reason <> ${EXTENDS} OR o.reason = 'quota is full')`).as(
+        'sound',
+      ),
     ])
     .where('d.run_id', '=', runId)
     .where('q.role', '=', 'delegate')
