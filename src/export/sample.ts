@@ -2,7 +2,6 @@ import { pick, uniform } from '../ids.ts';
 import type { Scale } from '../survey/types.ts';
 import { type SurveyTexts } from '../survey/texts.ts';
 import { fill } from '../fill.ts';
-import type { OpinionFlag } from '../refinement/types.ts';
 
 /** What a training row is made of: an accepted opinion with its survey cell. */
 export interface SampleSource {
@@ -25,7 +24,7 @@ export interface SampleSource {
   /** A person has changed its words. */
   edited: boolean;
   /** By the extractor; null where it was not asked. */
-  flags: readonly OpinionFlag[] | null;
+  flags: readonly string[] | null;
   /** The persona's answer and the scale shown in its country; null where no stance is claimed. */
   stance: { code: number; scale: Scale } | null;
   /** `reviewed`: a person accepted or edited it. `unverified`: the judge is not calibrated in the dialogue's language, or no better than chance. */

@@ -89,7 +89,7 @@ interface Tally {
   edited: number;
   extending: number;
   /** Rows by flag, and those that the extractor was not asked about. */
-  flags: Map<OpinionFlag, number>;
+  flags: Map<string, number>;
   unasked: number;
   statuses: Set<Sample['status']>;
 }

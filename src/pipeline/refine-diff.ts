@@ -19,7 +19,7 @@ import { judgesIn, routeFor, type OpenedModels } from './routes.ts';
 import type { RunSetting } from './run-types.ts';
 
 /** Calls that a stage would make of one role's model. */
-export interface DiffCalls {
+interface DiffCalls {
   stage: string;
   role: string;
   /** Dialogues that it would ask about for certain, and those that it may have to, by what others reply. */

@@ -43,7 +43,7 @@ export interface Decision {
 }
 
 /** The reason of those that are kept beside the opinions about the statement: samples of their own kind. */
-export const EXTENDS = 'grounded; extends the topic';
+export const EXTENDS = 'grounded; extends the topic' as const;
 
 /** How a person's mark ends an opinion. */
 export const reviewed: Record<Exclude<Mark, 'clear'>, Decision> = {

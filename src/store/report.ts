@@ -8,9 +8,9 @@ import type {
   SeatRow,
   TextRow,
 } from '../evaluation/report-rows.ts';
-import { EXTENDS } from '../refinement/decide.ts';
 import { promptIn } from './calibrations.ts';
 import type { Reader } from './store.ts';
+import { EXTENDS } from './yields.ts';
 
 /** The delegates of a run's dialogues by culture, topic, country and assigned answer. */
 export async function seatRows(read: Reader, runId: string): Promise<SeatRow[]> {

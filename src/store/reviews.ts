@@ -1,8 +1,11 @@
 import { sql } from 'kysely';
 import { cleanText } from '../clean-text.ts';
 import type { Decision } from '../refinement/decide.ts';
-import { marks, type Mark } from '../refinement/types.ts';
+import type { Mark } from '../refinement/types.ts';
 import type { Reader, Trx } from './store.ts';
+
+/** Other marks may stand in the table; they say nothing here. */
+const marks: Mark[] = ['accept', 'reject', 'edit', 'clear'];
 
 /** What a person said of an opinion. */
 export interface Review {
@@ -65,7 +68,7 @@ export async function reviewsOf(read: Reader, opinionId: string): Promise<Review
     SELECT w.subject, w.mark, w.note, w.reviewer, w.at, w.text
     FROM opinions o JOIN opinions s ON s.dialogue_id = o.dialogue_id AND s.turn_idx = o.turn_idx AND s.text = o.text
     JOIN reviews w ON w.subject = s.id
-    WHERE o.id = ${opinionId} AND w.mark IN (${sql.join([...marks])})
+    WHERE o.id = ${opinionId} AND w.mark IN (${sql.join(marks)})
     ORDER BY w.at DESC, w.reviewer DESC`.execute(read);
   return rows;
 }

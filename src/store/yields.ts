@@ -1,6 +1,9 @@
 import { sql, type RawBuilder } from 'kysely';
-import { EXTENDS } from '../refinement/decide.ts';
+import type { EXTENDS as Extends } from '../refinement/decide.ts';
 import type { Store } from './store.ts';
+
+/** The reason of opinions that are of no answer. */
+export const EXTENDS: typeof Extends = 'grounded; extends the topic';
 
 /** Opinions of the delegates that meet a condition, in the stages that stand. */
 const counted = (condition: RawBuilder<unknown>): RawBuilder<number> => sql<number>`coalesce(sum((

@@ -264,10 +264,11 @@ describe('what is asked beside the words of an opinion', () => {
     ).prompts;
     const old = planExtract({ ...scene, prompts: before }, copy);
     expect(textOf(old)).not.toMatch(/subtype|flags|understanding/);
-    const { items } = (old?.schema?.schema as { properties: { opinions: { items: object } } }).properties
-      .opinions;
-    expect(Object.keys(old?.schema?.schema.properties as object)).toEqual(['opinions']);
-    expect(Object.keys((items as { properties: object }).properties)).toEqual([
+    const { properties } = old!.schema!.schema as {
+      properties: { opinions: { items: { properties: object } } };
+    };
+    expect(Object.keys(properties)).toEqual(['opinions']);
+    expect(Object.keys(properties.opinions.items.properties)).toEqual([
       'turn',
       'quote',
       'opinion',
