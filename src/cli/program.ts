@@ -105,6 +105,13 @@ async function explain(error: unknown, verbose: boolean): Promise<number> {
     );
     return 1;
   }
+  if (/^no such (table|column): /.test(message ?? '')) {
+    err(
+      'Error: the database was written by an older culturepark, and this command only reads.\nBring it up, with a copy beside it: culturepark db upgrade --db FILE',
+    );
+    if (verbose) err(safe(stack ?? ''));
+    return 1;
+  }
   err(`This is a fault of culturepark, not yours: ${safe(message ?? String(error))}`);
   err(
     verbose

@@ -154,7 +154,7 @@ async function callsOf(
       for (const next of after[stage] ?? [])
         for (const cell of kindOf(id)?.stages.keys() ?? []) {
           const [name, role] = cell.split(' ') as [string, string];
-          const judged = !/verifier$/.test(role) || judges.includes(role);
+          const judged = !role.endsWith('verifier') || judges.includes(role);
           if (name === next && judged && !unasked.get(cell)?.has(id)) add(cell, id, false);
         }
     }

@@ -116,7 +116,15 @@ export async function refine(input: RefineInput): Promise<void> {
   const { gatePrompts } = props;
   const gate =
     gatePrompts &&
-    (await open('gate', { model: model('judge'), prompt: contentHash(JSON.stringify(gatePrompts)) }, null));
+    (await open(
+      'gate',
+      {
+        model: model('judge'),
+        prompt: contentHash(JSON.stringify(gatePrompts)),
+        ...(await heldAgain(input)),
+      },
+      null,
+    ));
   if (gate) await overDialogues(input, gate, (scene) => gateStage(input, gate, gatePrompts, scene));
   await decideAll(input, open, {
     made: [extract.id, rewrite.id],
@@ -294,24 +302,25 @@ async function decideAll(
   const reviews = await standingReviews(store.read, input.runId);
   const gates = stages.gate && (await gatesOf(store.read, stages.gate.id));
   const reviewOf = (row: CandidateRow) => (reviews.size > 0 ? reviews.get(wordsKey(row)) : undefined);
+  const foreign = new Set<string>();
   const screening = (row: CandidateRow) => ({
     verdict: vote(row.verdicts, input.judges.length),
     hasStance: hasStance(row),
     includeRewritten: refinement.include_rewritten,
     keepExtends: refinement.keep_extends,
     gateFault: gates && gateFault(gates.get(row.dialogueId)),
-    otherLanguage: isInAnotherLanguage(row.text, row.language),
+    otherLanguage: foreign.has(row.id),
     review: reviewOf(row)?.mark as Exclude<Mark, 'clear'> | undefined,
   });
 
   const passed: (Candidate & { answer: string })[] = [];
-  let foreign = 0;
   for await (const page of candidates(store.read, source)) {
     for (const row of page) {
       // Only what the next steps need: all candidates of a run are held at once.
       const { id, key, quote, polarity, rewriteOf, culture, country, stanceCode: code } = row;
+      // 20 us each: looked at once.
+      if (row.quote !== null && isInAnotherLanguage(row.text, row.language)) foreign.add(row.id);
       const facts = screening(row);
-      if (facts.otherLanguage) foreign += 1;
       const extension = isExtension(row, facts);
       const answer = extension ? EXTENSION : answerKey({ culture, topicId: row.topicId, country, code });
       // By themselves: they take no place of an opinion about the statement.
@@ -331,7 +340,7 @@ async function decideAll(
       ...(refinement.keep_extends ? { keep_extends: true } : {}),
       ...(stages.gate ? { gate: stages.gate.id } : {}),
       ...(reviews.size > 0 ? { reviews: reviewsHash(reviews) } : {}),
-      ...(foreign > 0 ? { other_language: foreign } : {}),
+      ...(foreign.size > 0 ? { other_language: foreign.size } : {}),
     },
     stages.last,
   );
