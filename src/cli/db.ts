@@ -39,7 +39,8 @@ const backup: CommandModule = {
 
 const upgrade: CommandModule = {
   command: 'upgrade',
-  describe: 'Bring the database of an older culturepark up to this one, with a copy beside it; runs do so by themselves',
+  describe:
+    'Bring the database of an older culturepark up to this one, with a copy beside it; runs do so by themselves',
   builder: (yargs) => yargs.options({ db: dbOption }),
   handler: async (argv) => {
     const { upgradeDatabase } = await import('./db-handler.ts');

@@ -1,3 +1,4 @@
+// Longer than most files: the stages follow one another here, and each is a few lines that join a pure stage to its rows.
 import { secondVerifier } from '../dialogue/types.ts';
 import { contentHash } from '../ids.ts';
 import type { Caller } from '../models/caller.ts';

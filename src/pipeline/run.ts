@@ -22,7 +22,7 @@ import { modelEntries } from './model-entries.ts';
 import { importedFor } from './people.ts';
 import { fingerprintOf, prepareFrom, type Prepared } from './prepare.ts';
 import { diffRefinement, withCopy, type RefineDiff } from './refine-diff.ts';
-import { openRoutes, reopenRoutes, type OpenedModels } from './routes.ts';
+import { namedRoutes, openRoutes, reopenRoutes, type OpenedModels } from './routes.ts';
 import type { NewRun, RunResult, RunSetting } from './run-types.ts';
 import { changedPath, loadScenario, type Scenario } from './scenario.ts';
 import { storedRun } from './stored-run.ts';
@@ -112,12 +112,9 @@ export function diffRun(
 ): Promise<RefineDiff> {
   return withCopy(setting.store, async (store) => {
     const { run, prepared } = await refinable(store, id, set);
-    const opened = await storedModels(setting, run, prepared);
-    try {
-      return await diffRefinement({ ...setting, store }, prepared, opened, run, from);
-    } finally {
-      await closeModels(opened);
-    }
+    const models = JSON.parse(run.models) as RunModels;
+    const opened = { routes: namedRoutes(models), models, fellBack: false };
+    return diffRefinement({ ...setting, store }, prepared, opened, run, from);
   });
 }
 

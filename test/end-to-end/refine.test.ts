@@ -166,6 +166,39 @@ describe('refine --diff', () => {
   });
 });
 
+test('--diff names the price where a model has one, and reaches nobody', async () => {
+  await finished();
+  const store = openStore(join(folder, 'test.db'));
+  const { models } = await store.read.selectFrom('runs').select('models').executeTakeFirstOrThrow();
+  const named = (model: string) =>
+    models
+      .replaceAll(
+        '"provider":"scripted","model":"scripted-1","scripted":true',
+        `"provider":"https://api.openai.com","model":"${model}","scripted":false`,
+      )
+      .replaceAll('"spec":"scripted"', `"spec":"openai:${model}"`);
+  const diffWith = async (model: string): Promise<RefineDiff> => {
+    await store.write((trx) =>
+      trx
+        .updateTable('runs')
+        .set({ models: named(model) })
+        .execute(),
+    );
+    return diffOf();
+  };
+  // No key is set, and the address is not there.
+  vi.stubEnv('OPENAI_API_KEY', '');
+  const { refinement, readings, waiting } = await diffWith('gpt-4o-mini');
+  expect(waiting).toBe(32);
+  expect(refinement.calls).toEqual({ low: 32, high: 128 });
+  expect(refinement.cost_usd?.low).toBeGreaterThan(0.0005);
+  expect(refinement.cost_usd?.high).toBeLessThan(0.5);
+  expect(readings.calls.low).toBe(32);
+  expect((await diffWith('unheard-of-1')).refinement.cost_usd).toBeNull();
+  await store.close();
+  vi.unstubAllEnvs();
+});
+
 test('--from takes the stages before it as they stand, and refuses settings that would make them others', async () => {
   await finished();
   const refused = await command('refine', run, '--from', 'deduplicate', '--set', 'refinement.rewrite=false');
@@ -337,6 +370,13 @@ test('flags are counted on the card, and rows with one can be left out of an exp
   const without = await exported('--exclude-flags', 'hateful,personal-data,stereotype');
   expect(without.manifest.left_out.flagged_rows).toBe(flagged);
   expect(without.rows).toHaveLength(all.rows.length - 2 * flagged);
+  // The same by the scenario: another run, whose replies are all there.
+  const excluding = 'export.exclude_flags=[hateful, personal-data, stereotype]';
+  const other = await ok(
+    ...['run', join(folder, 'test.yaml'), '--set', excluding, '--model', 'scripted', '--json'],
+    ...['--out', join(folder, 'exports')],
+  );
+  expect(other.json()).toMatchObject({ samples: (without.rows.length - 1) / 2, calls: { made: 0 } });
   const wrong = await command('export', run, '--exclude-flags', 'rude');
   expect(wrong.code).toBe(1);
   expect(wrong.err).toContain('there is no flag "rude"');
