@@ -40,3 +40,12 @@ export async function backupDatabase({
   if (json) out(JSON.stringify({ file: copy, bytes: size, integrity: 'ok' }));
   else out(`${printable(copy)}: ${bytes(size)}, checked (integrity ok). Use it with --db.`);
 }
+
+/** Brings a database up to this program's schema. */
+export async function upgradeDatabase(db: string): Promise<void> {
+  // The first tells that there is one: opening for writing would make it.
+  await openStore(db, { readonly: true }).close();
+  const store = openStore(db);
+  await store.close();
+  out(`${printable(store.path)} is up to date.`);
+}

@@ -8,7 +8,8 @@ export const dbCommand = (_context: Context): CommandModule => ({
   builder: (yargs) =>
     yargs
       .command(backup)
-      .demandCommand(1, 'Name what to do with the database: backup.')
+      .command(upgrade)
+      .demandCommand(1, 'Name what to do with the database: backup or upgrade.')
       .example('$0 db backup backups/monday.db', 'A checked copy'),
   handler: () => {},
 });
@@ -33,5 +34,16 @@ const backup: CommandModule = {
       file: String(argv['file']),
       json: argv['json'] === true,
     });
+  },
+};
+
+const upgrade: CommandModule = {
+  command: 'upgrade',
+  describe:
+    'Bring the database of an older culturepark up to this one, with a copy beside it; runs do so by themselves',
+  builder: (yargs) => yargs.options({ db: dbOption }),
+  handler: async (argv) => {
+    const { upgradeDatabase } = await import('./db-handler.ts');
+    await upgradeDatabase(single('db', argv['db']) as string);
   },
 };

@@ -1,6 +1,22 @@
 import type { CommandModule } from 'yargs';
+import { UserError } from '../errors.ts';
+import { opinionFlags, type OpinionFlag } from '../refinement/types.ts';
 import { dbOption, jsonOption, outOption, shareOf, single } from './options.ts';
 import type { Context } from './program.ts';
+
+/** The flags of a comma-separated list; `none` is the empty one. */
+function flagsOf(list: string | undefined): OpinionFlag[] | undefined {
+  if (list === undefined) return undefined;
+  const names = list.split(',').map((name) => name.trim());
+  if (names.length === 1 && names[0] === 'none') return [];
+  return names.map((name) => {
+    const flag = opinionFlags.find((known) => known === name);
+    if (flag) return flag;
+    throw new UserError(`--exclude-flags ${list}: there is no flag "${name}".`, {
+      mend: `Known: ${opinionFlags.join(', ')}; or none.`,
+    });
+  });
+}
 
 export const exportCommand = (_context: Context): CommandModule => ({
   command: 'export [runs..]',
@@ -26,6 +42,11 @@ export const exportCommand = (_context: Context): CommandModule => ({
           describe: "Refuse unless each culture's verifier has this lower 95% bound (0 to 1) in its language",
           requiresArg: true,
         },
+        'exclude-flags': {
+          type: 'string',
+          describe: `Leave out rows flagged so, as hateful,stereotype, or none [default: the scenario's export.exclude_flags]`,
+          requiresArg: true,
+        },
         json: jsonOption,
       })
       .example('$0 export', 'The newest run')
@@ -37,6 +58,7 @@ export const exportCommand = (_context: Context): CommandModule => ({
     const { getRun } = await import('../store/runs.ts');
     const { out } = await import('./output.ts');
     const least = shareOf('require-calibrated', argv['requireCalibrated']);
+    const excludeFlags = flagsOf(single('exclude-flags', argv['excludeFlags']));
     const store = openStore(single('db', argv['db']) as string, { existing: true });
     try {
       const ids = (argv['runs'] as string[] | undefined) ?? [];
@@ -48,6 +70,7 @@ export const exportCommand = (_context: Context): CommandModule => ({
         out: single('out', argv['out']) as string,
         name: single('name', argv['name']),
         requireCalibrated: least,
+        excludeFlags,
         ...(argv['includeScripted'] === true ? { includeScripted: true } : {}),
       });
       if (argv['json'] === true) out(JSON.stringify(exported));
@@ -57,6 +80,8 @@ export const exportCommand = (_context: Context): CommandModule => ({
           out(
             `${exported.scriptedLeftOut} rows of the scripted model were left out; --include-scripted takes them in.`,
           );
+        if (exported.flaggedLeftOut > 0)
+          out(`${exported.flaggedLeftOut} rows were left out for their flags.`);
         for (const { culture, reason } of exported.empty) out(`${culture} has no rows: ${reason}.`);
       }
     } finally {

@@ -36,7 +36,7 @@ turns: 6
 #: sentences: 3
 # "brief" takes short prompts that small models can follow (English only).
 #: prompts: standard
-#: max_tokens: { turn: 400, extract: 4000, verify: 2000, rewrite: 2000, read: 2000 }
+#: max_tokens: { turn: 400, extract: 4000, verify: 2000, rewrite: 2000, gate: 500, read: 2000 }
 #: temperature: 0.7
 # How often a reply that breaks the role is asked for again.
 #: role_retries: 2
@@ -82,6 +82,11 @@ refinement:
   quotes: copy
   # At most so many samples a culture, spread over its topics, without further rounds.
   # per_culture: 500
+  # Keep what says nothing about the statement but extends the topic, as samples of their own kind (no answer is claimed).
+  keep_extends: false
+  # Judge whole dialogues, whether values are shown, consistently, and not merely stated (one more call a dialogue): off,
+  # note (the result is shown) or drop (opinions of dialogues that fail are kept out).
+  gate: off
 
 # The stance ledger: which answer is held at which moment. A reader (one call a dialogue each) says which answer the turns
 # and the grounded opinions express, from the text alone.
@@ -98,6 +103,8 @@ export:
   # Share of the topics whose rows are kept for testing.
   test_share: 0.1
   include_scripted: false
+  # Leave out rows whose opinion is flagged so: hateful, personal-data, stereotype.
+  exclude_flags: []
   # Language of system line and question: that of the dialogue, or english.
   language: dialogue
 `;

@@ -23,6 +23,7 @@ import {
   answerInWords,
   countryNamer,
   fateMark,
+  gateInWords,
   missingInWords,
   readInWords,
   reasonInWords,
@@ -57,7 +58,7 @@ export async function dialoguePage(store: Store, id: string): Promise<Page> {
   return { text, next, json: { ...record, dialogue } };
 }
 
-function head({ dialogue, turns, seats }: DialogueRecord): string {
+function head({ dialogue, turns, seats, gate }: DialogueRecord): string {
   const { statement, statement_said: said } = dialogue;
   const byModel = [...groupBy(turns, modelName)].map(([name, own]) => {
     const roles = new Set(own.map(({ seat }) => seats[seat]?.role ?? ''));
@@ -78,6 +79,7 @@ function head({ dialogue, turns, seats }: DialogueRecord): string {
       ['status', endInWords(dialogue), dialogue.status === 'finished' ? 'green' : 'yellow'],
       ['run', `${dialogue.run_id} (${dialogue.scenario})`],
       ['spoken by', byModel.join('; ')],
+      ['gate', gate && gateInWords(gate)],
     ]),
   ].join('\n');
 }
@@ -157,7 +159,12 @@ export function spoken(
 function taken(opinion: OpinionRecord, turnText: string, indent = '      '): string {
   const standing = opinion.verdicts.filter(({ current }) => current).map(({ verdict }) => verdict);
   const verdict = [...new Set(standing)].sort().join(' and ');
-  const read = [verdict && `verdict ${verdict}`, opinion.class, `polarity ${opinion.polarity}`];
+  const read = [
+    verdict && `verdict ${verdict}`,
+    opinion.class,
+    `polarity ${opinion.polarity}`,
+    ...(opinion.flags ?? []),
+  ];
   const title = [
     `${indent}${fateMark(opinion.status)}`,
     opinion.id,

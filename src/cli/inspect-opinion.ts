@@ -3,9 +3,13 @@ import type { Store } from '../store/store.ts';
 import { opinionRecords, type OpinionRecord } from '../store/why.ts';
 import { block, fields, heading, page, scriptedBanner, type Page } from './inspect-text.ts';
 import {
+  alignmentInWords,
+  extendsInWords,
   fateMark,
+  flagsInWords,
   quoteInWords,
   reasonInWords,
+  reviewInWords,
   sampleStatus,
   similarityInWords,
   verdictInWords,
@@ -35,7 +39,8 @@ function opinionFields(opinion: OpinionRecord): string {
   const earlier = (current: boolean): string => (current ? '' : ', which a later refinement has replaced');
   return fields([
     ['reason', reasonInWords(opinion)],
-    ['quote', quoteInWords(opinion)],
+    ['edited', opinion.edited === null ? null : `“${opinion.edited}”`],
+    ['quote', `${quoteInWords(opinion)}${alignmentInWords(opinion.alignment)}`],
     [
       'place',
       start === null
@@ -44,6 +49,10 @@ function opinionFields(opinion: OpinionRecord): string {
     ],
     ['polarity', opinion.polarity],
     ['class', [opinion.class, opinion.subtype].filter(Boolean).join(', ')],
+    ['extends', extendsInWords(opinion.extends_topic)],
+    ['flags', flagsInWords(opinion.flags)],
+    ['its turn', opinion.understands ? 'shows understanding of another culture' : null],
+    ...opinion.reviews.map((review) => ['review', reviewInWords(review)] as const),
     ['rewrite of', opinion.rewrite_of],
     ...opinion.rewrites.map(({ id, status }) => ['rewritten as', `${id} (${status})`] as const),
     ...opinion.verdicts.map(

@@ -2,10 +2,13 @@ import { loadCulture } from '../agents/load.ts';
 import { calibrationInWords } from '../evaluation/calibration.ts';
 import type { RunConfig } from '../pipeline/config.ts';
 import type { StanceRecord } from '../store/inspect-stances.ts';
+import { EXTENDS, reviewed } from '../refinement/decide.ts';
+import type { GateRow } from '../store/gates.ts';
+import type { Review } from '../store/reviews.ts';
 import type { OpinionRecord, VerdictRecord } from '../store/why.ts';
 import { opposed } from '../survey/sides.ts';
 import { countryName } from '../survey/texts.ts';
-import { count, modelName, percent } from './inspect-text.ts';
+import { count, modelName, moment, percent } from './inspect-text.ts';
 import { oneLine, paint } from './text.ts';
 
 /** Names countries as the run does: by its stored cultures, else by the files of today, else by the code. */
@@ -117,12 +120,50 @@ export function reasonInWords(opinion: OpinionRecord): string {
       return 'its quote stands in the turn; no stance is claimed on this topic, so there was nothing to judge';
     case 'grounded; entails the stance':
       return "its quote stands in the turn, and the judge found it to follow from its speaker's answer";
+    case EXTENDS:
+      return 'its quote stands in the turn; it says nothing about the statement but extends the talk about it (refinement.keep_extends), and no answer is claimed for it';
+    case 'another language':
+      return 'another language: it is not written in the language of its dialogue';
+    case 'values only stated':
+    case 'values not shown':
+    case 'values inconsistent':
+    case 'no gate result':
+      return `${reason}: the dialogue gate keeps out what was said in this dialogue (refinement.gate)`;
+    case reviewed.accept.reason:
+    case reviewed.edit.reason:
+    case reviewed.reject.reason:
+      return `${reason}${note(opinion.reviews[0]?.note)}; that wins over what the models found`;
     case 'rewrite entails the stance':
       return "a rewrite that the judge found to follow from its speaker's answer; its words were not said in the dialogue";
     default:
       return oneLine(reason, 300);
   }
 }
+
+const note = (said: string | null | undefined): string => (said ? `: “${oneLine(said, 300)}”` : '');
+
+/** What a person said of an opinion, and when. */
+export function reviewInWords({ mark, reviewer, at, note: said, text }: Review): string {
+  const words = { accept: 'accepted', reject: 'rejected', edit: 'edited', clear: 'review taken back' }[mark];
+  return `${words} by ${oneLine(reviewer, 60)}, ${moment(at)}${text === null ? '' : `, into “${oneLine(text, 1000)}”`}${note(said)}`;
+}
+
+/** How closely an opinion's quote stands in its turn. */
+export const alignmentInWords = (alignment: number | null): string =>
+  alignment === null || alignment === 1
+    ? ''
+    : `, found nearly: the reply's quote is ${percent(alignment)} these words`;
+
+/** What the extractor says of an opinion beside its words; undefined where it was not asked. */
+export const flagsInWords = (flags: readonly string[] | null): string | undefined =>
+  flags === null ? undefined : `${flags.join(', ') || 'none'}, as the extractor saw it`;
+
+export const extendsInWords = (extendsTopic: number | null): string | undefined =>
+  extendsTopic === null
+    ? undefined
+    : extendsTopic === 1
+      ? 'it brings in what the statement does not speak of'
+      : 'no, it is about the statement';
 
 const methods: Record<string, string> = {
   exact: 'equal but for case and punctuation',
@@ -139,6 +180,7 @@ export function quoteInWords({ quote, text }: Pick<OpinionRecord, 'quote' | 'tex
 }
 
 const sampleStatuses: Record<string, string> = {
+  reviewed: 'reviewed: a person accepted or edited it',
   verified: 'verified: its judge is calibrated; no person has seen it',
   unverified: 'unverified: its judge is not calibrated, or no better than chance',
   withdrawn: 'withdrawn: a later export did not take it up again',
@@ -146,3 +188,13 @@ const sampleStatuses: Record<string, string> = {
 };
 
 export const sampleStatus = (status: string): string => sampleStatuses[status] ?? status;
+
+/** What the dialogue gate found, with its call. */
+export function gateInWords(gate: GateRow): string {
+  const words = {
+    shown: 'values are shown',
+    stated: 'values are only stated',
+    absent: 'no values are shown',
+  };
+  return `${words[gate.shown]}, ${gate.consistent ? 'consistently' : 'not consistently'}: ${oneLine(gate.reason, 400)} (call ${gate.callId})`;
+}

@@ -13,6 +13,7 @@ import { err } from './output.ts';
 import { refineCommand } from './refine.ts';
 import { reportCommand } from './report.ts';
 import { resumeCommand } from './resume.ts';
+import { reviewCommand } from './review.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { searchCommand } from './search.ts';
@@ -32,6 +33,7 @@ const commands = [
   estimateCommand,
   runsCommand,
   refineCommand,
+  reviewCommand,
   exportCommand,
   reportCommand,
   inspectCommand,
@@ -101,6 +103,13 @@ async function explain(error: unknown, verbose: boolean): Promise<number> {
     err(
       'Error: there is no room left on the disk.\nFree some space and run the same command again; what is stored stays.',
     );
+    return 1;
+  }
+  if (/^no such (table|column): /.test(message ?? '')) {
+    err(
+      'Error: the database was written by an older culturepark, and this command only reads.\nBring it up, with a copy beside it: culturepark db upgrade --db FILE',
+    );
+    if (verbose) err(safe(stack ?? ''));
     return 1;
   }
   err(`This is a fault of culturepark, not yours: ${safe(message ?? String(error))}`);

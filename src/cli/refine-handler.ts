@@ -1,9 +1,11 @@
-import { refineRun } from '../pipeline/run.ts';
+import { diffRun, refineRun } from '../pipeline/run.ts';
+import type { StageName } from '../refinement/types.ts';
 import { openStore } from '../store/store.ts';
 import { observe } from '../telemetry/observe.ts';
 import { checkCap } from './cap.ts';
 import { modelEnvironment } from './environment.ts';
 import { err, out } from './output.ts';
+import { diffText } from './refine-diff.ts';
 import { createReporter } from './reporter.ts';
 
 /** Refines a finished run again and says how its opinions ended. */
@@ -11,11 +13,14 @@ export async function refineFromFlags(flags: {
   run: string | undefined;
   db: string;
   set: string[];
+  from: StageName | undefined;
+  diff: boolean;
   maxCalls: number | undefined;
   maxCost: number | undefined;
   json: boolean;
   verbose: boolean;
 }): Promise<number> {
+  if (flags.diff) return showDiff(flags);
   const reporter = createReporter(flags.json ? process.stderr : process.stdout, { verbose: flags.verbose });
   const observed = await observe(
     { ...reporter, approve: ({ routes }) => checkCap(routes, flags.maxCost) },
@@ -39,6 +44,7 @@ export async function refineFromFlags(flags: {
       },
       flags.run,
       flags.set,
+      flags.from,
     );
     reporter.close();
     const { opinions, run_id: id } = result;
@@ -55,6 +61,29 @@ export async function refineFromFlags(flags: {
   } finally {
     reporter.close();
     await observed.close();
+    await store.close();
+  }
+}
+
+/** Says what a refinement would change; the database is only read. */
+async function showDiff(flags: {
+  run: string | undefined;
+  db: string;
+  set: string[];
+  from: StageName | undefined;
+  json: boolean;
+}): Promise<number> {
+  const store = openStore(flags.db, { readonly: true });
+  try {
+    const diff = await diffRun(
+      { store, out: '', model: modelEnvironment(undefined), watch: { say: err } },
+      flags.run,
+      flags.set,
+      flags.from,
+    );
+    out(flags.json ? JSON.stringify(diff) : diffText(diff));
+    return 0;
+  } finally {
     await store.close();
   }
 }

@@ -4,7 +4,7 @@ import type { Store } from '../store/store.ts';
 import { opinionRecords } from '../store/why.ts';
 import { endInWords, roleName } from './inspect-dialogue.ts';
 import { block, fields, heading, page, scriptedBanner, type Page } from './inspect-text.ts';
-import { fateMark, reasonInWords } from './inspect-words.ts';
+import { fateMark, gateInWords, reasonInWords } from './inspect-words.ts';
 import { oneLine } from './text.ts';
 import { originOf, originText, withoutConfig, type Origin } from './why-origin.ts';
 
@@ -52,7 +52,7 @@ function whyNothing({ turn, speaker, dialogue }: Origin, notes: DialogueRecord['
 /** Why a dialogue ended, which requests brought nothing, and what became of its opinions. */
 export async function whyDialogue(store: Store, id: string): Promise<Page> {
   const record = await dialogueRecord(store.read, id);
-  const { dialogue, turns, opinions, notes } = record;
+  const { dialogue, turns, opinions, notes, gate } = record;
   const unusable = await unusableCalls(store.read, dialogue.run_id, { id, turns: turns.length });
   const replies = unusable.map(({ id: call, subject, status, error }) =>
     block(
@@ -71,6 +71,7 @@ export async function whyDialogue(store: Store, id: string): Promise<Page> {
       ['turns', `${turns.length} spoken`],
       ['broke role', broke.join(', '), 'red'],
       ['opinions', endsOf(opinions) || 'none'],
+      ['gate', gate && gateInWords(gate)],
       ['refinement', notes.map(({ stage, note }) => `${stage}: ${note}`).join('; ')],
     ])}`,
     replies.length > 0 ? `${heading('Replies that could not be used')}\n${replies.join('\n')}` : null,

@@ -12,9 +12,13 @@ import {
   type Page,
 } from './inspect-text.ts';
 import {
+  alignmentInWords,
+  extendsInWords,
   fateMark,
+  flagsInWords,
   quoteInWords,
   reasonInWords,
+  reviewInWords,
   sampleStatus,
   similarityInWords,
   verdictInWords,
@@ -59,13 +63,19 @@ function chainText(chain: Chain): string {
     sampleText(chain),
     link('Opinion', opinion.id, [
       ['text', `“${opinion.text}”`],
-      ['quote', quoteInWords(opinion)],
+      ['edited', opinion.edited === null ? null : `“${opinion.edited}” is what is exported`],
+      ['quote', `${quoteInWords(opinion)}${alignmentInWords(opinion.alignment)}`],
       ['polarity', opinion.polarity === 'unknown' ? 'unknown' : `${opinion.polarity}, from its words alone`],
+      ['class', [opinion.class, opinion.subtype].filter(Boolean).join(', ')],
+      ['extends', extendsInWords(opinion.extends_topic)],
+      ['flags', flagsInWords(opinion.flags)],
+      ['its turn', opinion.understands ? 'shows understanding of another culture' : null],
       ['rewrite of', opinion.rewrite_of],
       ...opinion.rewrites.map(({ id, status }) => ['rewritten as', `${id} (${status})`] as const),
       ['extracted', `by ${modelName(extraction)}, call ${extraction.id}`],
       ['prompt', promptInWords(prompts, 'refinement.yaml')],
     ]),
+    reviewText(opinion),
     verdictText(chain),
     clusterText(opinion),
     originText(chain),
@@ -87,6 +97,12 @@ function sampleText({ sample, opinion }: Chain): string | null {
     ? 'no export took it up: rows of the scripted model stay out unless --include-scripted is given'
     : 'no export has taken it up yet';
   return `${heading('No sample')}\n${block(why, '    ')}`;
+}
+
+function reviewText({ reviews }: OpinionRecord): string | null {
+  if (reviews.length === 0) return null;
+  const rows = reviews.map((review) => ['review', reviewInWords(review)] as const);
+  return `${paint('dim', '+ ')}${heading('People')}\n${fields(rows, '    ')}`;
 }
 
 function verdictText({ opinion, speaker }: Chain): string {

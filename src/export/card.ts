@@ -15,7 +15,7 @@ from a survey. **Every row is synthetic: no person said any of this.**${manifest
 ## What it is worth
 
 ${manifest.verification}
-${judgeLines(manifest)}${manifest.rewritten_rows > 0 ? `\n${manifest.rewritten_rows} rows are rewritten opinions: their words never stood in a conversation.\n` : ''}
+${judgeLines(manifest)}${manifest.rewritten_rows > 0 ? `\n${manifest.rewritten_rows} rows are rewritten opinions: their words never stood in a conversation.\n` : ''}${beside(manifest)}
 | culture | train | test | opinions kept | opinions dropped, by reason |
 | --- | --- | --- | --- | --- |
 ${manifest.cultures.map(cultureLine).join('\n')}
@@ -53,6 +53,23 @@ ${manifest.survey.citation}
 
 Method: Li et al., CulturePark (NeurIPS 2024, arXiv 2405.15145); Li et al., CultureLLM (NeurIPS 2024, arXiv 2402.10946).
 `;
+}
+
+/** Rows that people changed, rows beside the statement, and flags. */
+function beside({ edited_rows = 0, extending_rows = 0, flagged_rows }: Manifest): string {
+  const { not_asked = 0, ...flags } = flagged_rows;
+  const lines: string[] = [];
+  if (edited_rows > 0)
+    lines.push(`${edited_rows} rows are in words that a person has edited (\`edited\` in rows.csv).`);
+  if (extending_rows > 0)
+    lines.push(
+      `${extending_rows} rows say nothing about the statement but extend the talk about it (kind \`extends\`): no answer is claimed for them.`,
+    );
+  const found = Object.entries(flags).map(([flag, n]) => `${flag} ${n}`);
+  lines.push(
+    `Flags, as the extracting model saw them and nobody has checked: ${found.join(', ')}${not_asked > 0 ? `; ${not_asked} rows were not looked at` : ''}. The column \`flags\` of rows.csv has them; \`culturepark export --exclude-flags\` leaves such rows out.`,
+  );
+  return `\n${lines.join('\n\n')}\n`;
 }
 
 /** A line for each judge and language, with the cultures that it judged. */
@@ -96,7 +113,7 @@ function modelsLine({ runs }: Manifest): string {
 const surveyLine = ({ survey }: Manifest): string => survey.notice;
 
 function leftOut({
-  left_out: { no_answers, scripted_rows, named_rows = 0 },
+  left_out: { no_answers, scripted_rows, named_rows = 0, flagged_rows = 0 },
   missing_above_20_percent: missing,
 }: Manifest): string {
   const lines = no_answers.map(
@@ -104,6 +121,7 @@ function leftOut({
   );
   if (scripted_rows > 0) lines.push(`- ${scripted_rows} rows of the scripted rehearsal model`);
   if (named_rows > 0) lines.push(`- ${named_rows} rows whose text told the name of their persona`);
+  if (flagged_rows > 0) lines.push(`- ${flagged_rows} rows with a flag that this export excludes`);
   const flagged = missing.map(
     ({ topic, country, missing_share }) =>
       `- ${plain(topic)} in ${country}: ${(100 * missing_share).toFixed(0)}% of the respondents gave no valid answer`,

@@ -68,6 +68,12 @@ export interface Manifest {
   synthetic: true;
   scripted_rows: number;
   rewritten_rows: number;
+  /** Rows whose words a person has changed; left out where there are none. */
+  edited_rows?: number;
+  /** Rows of kind `extends`; left out where there are none. */
+  extending_rows?: number;
+  /** Rows by flag, as the extractor saw them, and those that it was not asked about. */
+  flagged_rows: Record<string, number>;
   verification: string;
   /** Verifiers whose verdicts let rows in; none where no row claims a stance. */
   judges: readonly ExportedJudge[];
@@ -80,6 +86,8 @@ export interface Manifest {
     scripted_rows: number;
     /** Rows of respondents whose text told their persona's name; left out where there are none. */
     named_rows?: number;
+    /** Rows with a flag that was excluded; left out where there are none. */
+    flagged_rows?: number;
   };
   missing_above_20_percent: readonly { topic: string; country: string; missing_share: number }[];
   survey: { notice: string; citation: string };

@@ -5,6 +5,8 @@ import { fill } from '../fill.ts';
 
 /** What a training row is made of: an accepted opinion with its survey cell. */
 export interface SampleSource {
+  /** `extends`: says nothing about the statement, but brings in something of its own. */
+  kind: 'opinion' | 'extends';
   id: string;
   key: string;
   opinionId: string;
@@ -19,16 +21,19 @@ export interface SampleSource {
   statement: string;
   opinion: string;
   rewritten: boolean;
+  /** A person has changed its words. */
+  edited: boolean;
+  /** By the extractor; null where it was not asked. */
+  flags: readonly string[] | null;
   /** The persona's answer and the scale shown in its country; null where no stance is claimed. */
   stance: { code: number; scale: Scale } | null;
-  /** `unverified`: the judge is not calibrated in the dialogue's language, or no better than chance. */
-  status: 'verified' | 'unverified' | 'no-stance';
+  /** `reviewed`: a person accepted or edited it. `unverified`: the judge is not calibrated in the dialogue's language, or no better than chance. */
+  status: 'reviewed' | 'verified' | 'unverified' | 'no-stance';
   scripted: boolean;
 }
 
 /** A training row before its format: one exchange. */
 export interface Sample extends SampleSource {
-  kind: 'opinion';
   split: 'train' | 'test';
   system: string;
   user: string;
@@ -42,7 +47,6 @@ export function renderSample(source: SampleSource, texts: SurveyTexts, split: Sa
   if (!stance) {
     return {
       ...source,
-      kind: 'opinion',
       split,
       system,
       user: fill(pick(texts.freeQuestion, key, 'question'), { statement }),
@@ -59,7 +63,6 @@ export function renderSample(source: SampleSource, texts: SurveyTexts, split: Sa
   const template = label === '' ? texts.answerUnlabelled : texts.answer;
   return {
     ...source,
-    kind: 'opinion',
     split,
     system,
     user: fill(pick(texts.question, key, 'question'), { statement, options: options.join('\n') }),

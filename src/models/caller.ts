@@ -83,6 +83,19 @@ export interface Caller {
   readonly inFlight: number;
 }
 
+/** The one repair try of a malformed object: the model sees its own reply and what is wrong with it. */
+export function repairOf(asked: CallRequest, reply: string, fault: string): CallRequest {
+  const messages = [
+    ...asked.request.messages,
+    { role: 'assistant' as const, text: reply },
+    {
+      role: 'user' as const,
+      text: `That is not the object asked for: ${fault}\nGive the whole object again, as JSON and nothing else.`,
+    },
+  ];
+  return { ...asked, request: { ...asked.request, messages } };
+}
+
 export function createCaller(setting: CallerSetting): Caller {
   const { ledger, budget, signal } = setting;
   const underway = new Map<string, Promise<unknown>>();
@@ -159,16 +172,7 @@ export function createCaller(setting: CallerSetting): Caller {
     const { asked } = asking;
     const first = await one(asking);
     if (first.status !== 'malformed' || first.fault === undefined) return first;
-    // One repair try: the model sees its own reply and what is wrong with it.
-    const messages = [
-      ...asked.request.messages,
-      { role: 'assistant' as const, text: first.text },
-      {
-        role: 'user' as const,
-        text: `That is not the object asked for: ${first.fault}\nGive the whole object again, as JSON and nothing else.`,
-      },
-    ];
-    const again = { ...asked, request: { ...asked.request, messages } };
+    const again = repairOf(asked, first.text, first.fault);
     try {
       const key = callKey(asking.route.model, again.request, asked.replicate);
       const second = await one({ ...asking, asked: again, key });

@@ -36,6 +36,9 @@ export type Rehearsal =
       kind: 'extract';
       /** The sentences that a quote can be chosen from; null where it is copied. */
       choices: readonly string[] | null;
+      /** What is asked beside the words of an opinion, by class its subtypes. */
+      asks: readonly string[];
+      subtypes: Readonly<Record<string, readonly string[]>>;
       seed: string;
       turns: readonly { idx: number; text: string }[];
       language: string;
@@ -49,6 +52,7 @@ export type Rehearsal =
       /** Null where the answers take no sides. */
       agreements: readonly (number | null)[];
     }
+  | { kind: 'gate'; seed: string }
   | {
       kind: 'read';
       seed: string;

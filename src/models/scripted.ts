@@ -43,7 +43,7 @@ function phrasesIn(language: string): Phrases {
 }
 
 /** Shares of a rehearsal's opinions that go wrong, so that every path of the refinement is rehearsed. */
-const faulty = { quote: 0.03, contradict: 0.04, irrelevant: 0.04 };
+const faulty = { quote: 0.03, contradict: 0.04, irrelevant: 0.04, extends: 0.3, flag: 0.02 };
 
 /**
  * The scripted model: deterministic phrases that carry the persona's stance from the survey. For tests and rehearsals;
@@ -62,6 +62,8 @@ export function scriptedModel(): ChatModel {
     },
   };
 }
+
+const flagNames = ['hateful', 'personal-data', 'stereotype'];
 
 type Play<K extends Rehearsal['kind']> = (cue: Extract<Rehearsal, { kind: K }>) => string;
 
@@ -89,6 +91,7 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
   },
   extract: (cue) => {
     const phrases = phrasesIn(cue.language);
+    const asks = (field: string): boolean => cue.asks.includes(field);
     const opinions = cue.turns.flatMap(({ idx, text }) => {
       const position = positionIn(phrases, text);
       const rest = position && text.slice(position.start).trim();
@@ -97,17 +100,23 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
         : rest;
       if (!position || !quote) return [];
       const invented = !cue.choices && uniform(cue.seed, idx, 'quote') < faulty.quote;
+      const kind = pick(['belief', 'norm', 'custom'], cue.seed, idx);
+      const chance = (of: string): number => uniform(cue.seed, idx, of);
       return [
         {
           ...(cue.choices ? {} : { turn: idx }),
           quote: invented ? `${quote.slice(0, 12)} (${cue.seed})` : quote,
           ...(cue.choices ? {} : { opinion: rest }),
           polarity: position.level ? polarityOf(agreementOf[position.level]) : 'unknown',
-          class: pick(['belief', 'norm', 'custom'], cue.seed, idx),
+          class: kind,
+          ...(asks('subtype') ? { subtype: pick(cue.subtypes[kind] ?? [], cue.seed, idx, 'subtype') } : {}),
+          ...(asks('extends') ? { extends: chance('extends') < faulty.extends } : {}),
+          ...(asks('flags') ? { flags: flagNames.filter((flag) => chance(flag) < faulty.flag) } : {}),
         },
       ];
     });
-    return JSON.stringify({ opinions });
+    const understood = cue.turns.map(({ idx }) => idx).filter((idx) => uniform(cue.seed, idx, 'heard') < 0.5);
+    return JSON.stringify({ opinions, ...(asks('understanding') ? { understanding: understood } : {}) });
   },
   verify: (cue) => {
     const phrases = phrasesIn(cue.language);
@@ -122,6 +131,12 @@ const plays: { [K in Rehearsal['kind']]: Play<K> } = {
       return polarityOf(agreementOf[position.level]) === polarityOf(agreement) ? 'entail' : 'contradict';
     });
     return JSON.stringify({ verdicts: verdicts.map((verdict, at) => ({ opinion: at + 1, verdict })) });
+  },
+  gate: (cue) => {
+    const luck = uniform(cue.seed, 'gate');
+    const shown = luck < 0.06 ? 'stated' : luck < 0.08 ? 'absent' : 'shown';
+    const consistent = uniform(cue.seed, 'consistent') >= 0.05;
+    return JSON.stringify({ shown, consistent, reason: 'Rehearsed: nobody has judged this.' });
   },
   read: (cue) => {
     const phrases = phrasesIn(cue.language);

@@ -187,8 +187,11 @@ function stagedPair(
     quote: pair.opinion,
     quoteStart: 0,
     quoteEnd: pair.opinion.length,
+    alignment: null,
     class: null,
     subtype: null,
+    extendsTopic: null,
+    flags: null,
     polarity: 'unknown',
     rewriteOf: null,
   };

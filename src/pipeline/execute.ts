@@ -4,6 +4,7 @@ import { createCaller, type Caller } from '../models/caller.ts';
 import { costOf, priceOf } from '../models/prices.ts';
 import { defaultRetry } from '../models/retry.ts';
 import type { Route } from '../models/route.ts';
+import type { StageName } from '../refinement/types.ts';
 import { ledgerOf, saveCalls } from '../store/calls.ts';
 import { planFailedAgain, saveOmissions } from '../store/dialogues.ts';
 import { holdRun } from '../store/hold.ts';
@@ -195,6 +196,7 @@ export async function refineWith(
   { routes }: OpenedModels,
   run: RunRow,
   caller: Caller,
+  from?: StageName,
 ): Promise<void> {
   watch.phase?.('refinement', 0);
   const input: RefineInput = {
@@ -206,6 +208,7 @@ export async function refineWith(
     judges: judgesIn((role) => routes.get(role)?.model),
     round: await lastRound(store, run.id),
     quotas: quotasIn({ ...planned, scenario: props.scenario, seed: run.seed }),
+    from,
     watch: (stage, n, dialogueId) => watch.stage?.(stage, n, dialogueId),
     stageDone: (stage) => watch.stageDone?.(stage),
   };

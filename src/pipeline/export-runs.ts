@@ -18,6 +18,8 @@ import {
 import { renderSample, type Sample } from '../export/sample.ts';
 import { testTopics } from '../export/split.ts';
 import { surveySources } from '../export/survey-sources.ts';
+import { EXTENDS, reviewed } from '../refinement/decide.ts';
+import { opinionFlags, type OpinionFlag } from '../refinement/types.ts';
 import { groupBy } from '../group-by.ts';
 import { shortId } from '../ids.ts';
 import { modelsThatSpoke, promptRefs, type RunRow } from '../store/runs.ts';
@@ -48,6 +50,8 @@ export interface ExportInput {
   includeScripted?: boolean | undefined;
   /** Lower 95% bound of the balanced accuracy that each culture's verifier must reach, 0 to 1; a UserError otherwise. */
   requireCalibrated?: number | undefined;
+  /** Instead of `export.exclude_flags`: rows with one of these flags are left out. */
+  excludeFlags?: readonly OpinionFlag[] | undefined;
 }
 
 export interface Exported {
@@ -55,6 +59,8 @@ export interface Exported {
   rows: number;
   /** Rows left out since the scripted model made them. */
   scriptedLeftOut: number;
+  /** Rows left out for a flag. */
+  flaggedLeftOut: number;
   /** Training files, absolute paths. */
   files: readonly string[];
   /** Cultures that ended with no rows, and why. */
@@ -66,6 +72,7 @@ interface Source {
   run: RunRow;
   config: RunConfig;
   includeScripted: boolean;
+  excludeFlags: readonly OpinionFlag[];
   judges: readonly JudgeAtWork[];
   /** Whether its personas stand for respondents: then no two of its rows may tell that they are of one person. */
   respondents: boolean;
@@ -78,6 +85,12 @@ interface Tally {
   scripted: number;
   scriptedLeftOut: number;
   namedLeftOut: number;
+  flaggedLeftOut: number;
+  edited: number;
+  extending: number;
+  /** Rows by flag, and those that the extractor was not asked about. */
+  flags: Map<string, number>;
+  unasked: number;
   statuses: Set<Sample['status']>;
 }
 
@@ -95,6 +108,7 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
         run,
         config,
         includeScripted,
+        excludeFlags: input.excludeFlags ?? config.scenario.export.exclude_flags ?? [],
         judges: await judgesOf(store, run, includeScripted),
         respondents: config.scenario.personas === 'respondents',
       };
@@ -119,6 +133,11 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
     scripted: 0,
     scriptedLeftOut: 0,
     namedLeftOut: 0,
+    flaggedLeftOut: 0,
+    edited: 0,
+    extending: 0,
+    flags: new Map(),
+    unasked: 0,
     statuses: new Set(),
   };
   const folder = openExportFolder(out, name);
@@ -136,6 +155,7 @@ export async function exportRuns(input: ExportInput): Promise<Exported> {
       folder: target,
       rows: [...tally.byCulture.values()].reduce((sum, { train, test: tested }) => sum + train + tested, 0),
       scriptedLeftOut: tally.scriptedLeftOut,
+      flaggedLeftOut: tally.flaggedLeftOut,
       files: files.map((path) => join(target, path)),
       empty: rest.cultures.flatMap(({ culture, no_rows }) =>
         no_rows === null ? [] : [{ culture, reason: no_rows }],
@@ -160,13 +180,17 @@ async function exportRun(
   words: Words,
   tally: Tally,
 ): Promise<void> {
-  const { run, config, includeScripted, respondents } = source;
+  const { run, config, includeScripted, excludeFlags, respondents } = source;
   const texts = new Map<string, SurveyTexts>();
   await withdrawSamples(store, run.id);
   let page: SampleRow[] = [];
   for await (const row of acceptedOpinions(store, run.id)) {
     if (row.scripted && !includeScripted) {
       tally.scriptedLeftOut += 1;
+      continue;
+    }
+    if (row.flags?.some((flag) => excludeFlags.includes(flag))) {
+      tally.flaggedLeftOut += 1;
       continue;
     }
     // A name is the same on every topic, and tells age band and gender.
@@ -218,9 +242,12 @@ function sampleOf(
     .find(({ code }) => code === row.country);
   const topic = survey.topics.get(row.topicId) as Topic;
   const scale = row.scale === null ? undefined : survey.scales.get(row.scale);
-  const key = shortId('sample', 'opinion', row.key);
+  const kind = row.reason === EXTENDS ? 'extends' : 'opinion';
+  const key = shortId('sample', kind, row.key);
+  const stance = kind === 'extends' ? null : row.stanceCode;
   return renderSample(
     {
+      kind,
       id: shortId(run.id, key),
       key,
       opinionId: row.opinionId,
@@ -234,14 +261,25 @@ function sampleOf(
       statement: statementIn(texts, topic),
       opinion: row.text,
       rewritten: row.rewriteOf !== null,
-      stance: row.stanceCode === null ? null : { code: row.stanceCode, scale: scale as Scale },
-      status: row.stanceCode === null ? 'no-stance' : isVerified(judges, row) ? 'verified' : 'unverified',
+      edited: row.edited,
+      flags: row.flags,
+      stance: stance === null ? null : { code: stance, scale: scale as Scale },
+      status: isReviewed(row)
+        ? 'reviewed'
+        : stance === null
+          ? 'no-stance'
+          : isVerified(judges, row)
+            ? 'verified'
+            : 'unverified',
       scripted: row.scripted === 1,
     },
     texts,
     test.has(row.topicId) ? 'test' : 'train',
   );
 }
+
+const isReviewed = ({ reason }: AcceptedRow): boolean =>
+  reason === reviewed.accept.reason || reason === reviewed.edit.reason;
 
 const columns = [
   'file',
@@ -258,6 +296,9 @@ const columns = [
   'status',
   'rewritten',
   'scripted',
+  'kind',
+  'edited',
+  'flags',
 ];
 
 async function writeSample(
@@ -284,6 +325,9 @@ async function writeSample(
         status,
         rewritten,
         scripted,
+        kind,
+        edited,
+        flags,
       } = sample;
       const cells = [
         path,
@@ -301,6 +345,9 @@ async function writeSample(
         status,
         rewritten,
         scripted,
+        kind,
+        edited,
+        flags === null ? 'unknown' : flags.join(' '),
       ];
       await folder.line('rows.csv', cells.join(','));
     }
@@ -314,6 +361,10 @@ function count(tally: Tally, sample: Sample): void {
   tally.statuses.add(sample.status);
   if (sample.rewritten) tally.rewritten += 1;
   if (sample.scripted) tally.scripted += 1;
+  if (sample.edited) tally.edited += 1;
+  if (sample.kind === 'extends') tally.extending += 1;
+  if (sample.flags === null) tally.unasked += 1;
+  for (const flag of sample.flags ?? []) tally.flags.set(flag, (tally.flags.get(flag) ?? 0) + 1);
 }
 
 async function manifestParts(
@@ -332,6 +383,12 @@ async function manifestParts(
     synthetic: true,
     scripted_rows: tally.scripted,
     rewritten_rows: tally.rewritten,
+    ...(tally.edited > 0 ? { edited_rows: tally.edited } : {}),
+    ...(tally.extending > 0 ? { extending_rows: tally.extending } : {}),
+    flagged_rows: {
+      ...Object.fromEntries(opinionFlags.map((flag) => [flag, tally.flags.get(flag) ?? 0])),
+      not_asked: tally.unasked,
+    },
     verification: verificationText(tally.statuses),
     judges: sources.flatMap(({ judges }) => judges.map(exportedJudge)),
     runs: await Promise.all(sources.map((source) => exportedRun(store, source))),
@@ -346,6 +403,7 @@ async function manifestParts(
       no_answers: omissions.map(({ culture, topic_id: topic, reason }) => ({ culture, topic, reason })),
       scripted_rows: tally.scriptedLeftOut,
       ...(tally.namedLeftOut > 0 ? { named_rows: tally.namedLeftOut } : {}),
+      ...(tally.flaggedLeftOut > 0 ? { flagged_rows: tally.flaggedLeftOut } : {}),
     },
     missing_above_20_percent: missingCells(survey, topicIds, cultures),
     survey: await sourcesOf(store, sources, survey),
@@ -394,9 +452,13 @@ function verificationText(statuses: ReadonlySet<Sample['status']>): string {
     parts.push(
       'Rows with status `verified` were let in by a model whose verdicts were calibrated in the language of the dialogue (below); no person has seen them.',
     );
+  if (statuses.has('reviewed'))
+    parts.push(
+      'Rows with status `reviewed` were accepted, or edited, by a person, whatever the models said of them.',
+    );
   if (statuses.has('no-stance'))
     parts.push(
-      'Rows with status `no-stance` are about topics that no survey figures exist for: no fidelity to any culture is claimed.',
+      'Rows with status `no-stance` are about topics that no survey figures exist for, or say nothing about the statement (kind `extends`): no fidelity to any culture is claimed.',
     );
   return parts.join(' ');
 }

@@ -82,7 +82,10 @@ export function prepareFrom(
     topics,
     cultures: new Map([...cultures, plan.mainContact, plan.mainContactInstead].map((one) => [one.id, one])),
     texts,
-    ...loadPrompts(languages, scenario.prompts, storedPrompts, scenario.personas === 'respondents'),
+    ...loadPrompts(languages, scenario.prompts, storedPrompts, {
+      educated: scenario.personas === 'respondents',
+      gated: scenario.refinement.gate !== 'off',
+    }),
   };
   const config: RunConfig = {
     scenario_name: loaded.name,
@@ -211,16 +214,27 @@ const without: readonly (keyof Scenario)[] = [
   'seed',
 ];
 
+/** Without the keys that are younger than stored runs, where they stand at their defaults: those runs go on. */
+const withoutDefaults = <T extends object>(values: T, defaults: Partial<T>): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(values).filter(
+      ([key, value]) =>
+        !(key in defaults && JSON.stringify(defaults[key as keyof T]) === JSON.stringify(value)),
+    ),
+  ) as Partial<T>;
+
 /**
  * What makes two runs the same: scenario, topics, cultures, prompts and models; not budget, concurrency, folders,
  * credentials or logging. A seed counts where somebody gave it.
  */
 export function fingerprintOf({ config, props, plan }: Prepared, models: RunModels): string {
-  const scenario = Object.fromEntries(
+  const scenario: Record<string, unknown> = Object.fromEntries(
     Object.entries(config.scenario).filter(([key]) => !without.includes(key as keyof Scenario)),
   );
   // Younger than the others: runs from before it go on.
   if (scenario['personas'] === 'answers') delete scenario['personas'];
+  scenario['refinement'] = withoutDefaults(config.scenario.refinement, { keep_extends: false, gate: 'off' });
+  scenario['max_tokens'] = withoutDefaults(config.scenario.max_tokens, { gate: 500 });
   // A cap on dialogues may be raised in the middle of a run.
   if (config.scenario.samples) scenario['samples'] = { ...config.scenario.samples, max_dialogues: undefined };
   const topics = plan.topics.map((topic: Topic) => [
@@ -240,7 +254,7 @@ export function fingerprintOf({ config, props, plan }: Prepared, models: RunMode
     'run 1',
     JSON.stringify([
       scenario,
-      config.scenario.export,
+      withoutDefaults(config.scenario.export, { exclude_flags: [] }),
       config.scenario.seed ?? null,
       config.cultures,
       topics,

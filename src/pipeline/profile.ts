@@ -10,6 +10,7 @@ import { groupBy } from '../group-by.ts';
 import type { ChatRequest } from '../models/port.ts';
 import type { Speaker } from '../models/route.ts';
 import { planExtract } from '../refinement/extract.ts';
+import { planGate } from '../refinement/gate.ts';
 import { planRewrite } from '../refinement/rewrite.ts';
 import { harvested, type Scene } from '../refinement/scene.ts';
 import type { Opinion, StageName } from '../refinement/types.ts';
@@ -221,12 +222,15 @@ const written = {
   choose: { low: 25, high: 45 },
   verify: { low: 8, high: 16 },
   rewrite: { low: 0, high: 50 },
+  gate: { low: 25, high: 60 },
 };
+/** Output tokens more for each field that is asked beside the words of an opinion. */
+const beside = { low: 5, high: 9 };
 
 /** Extract and verify, by a second judge too where one is named; at the high end rewrites of half of the opinions, and their verification. */
 function refinementOf(
   scene: Scene,
-  { scenario }: Props,
+  { scenario, gatePrompts }: Props,
   weighed: (request: ChatRequest) => Weight,
 ): Map<CellKey, Part> {
   const { max_tokens: limits, refinement } = scenario;
@@ -247,8 +251,14 @@ function refinementOf(
   };
   const extract = planExtract(scene, { maxTokens: limits.extract, quotes });
   if (!extract) return stages;
+  const gate = gatePrompts && planGate(scene, gatePrompts, { maxTokens: limits.gate });
+  if (gate) stage('gate', 'judge', weighed(gate), written.gate, limits.gate);
   const n = { low: Math.ceil(turns.length / 2), high: turns.length * (quotes === 'copy' ? 2 : 1) };
-  const each = written[quotes];
+  const asked = quotes === 'copy' ? (scene.prompts.extract.asks?.length ?? 0) : 0;
+  const each = {
+    low: written[quotes].low + asked * beside.low,
+    high: written[quotes].high + asked * beside.high,
+  };
   stage(
     'extract',
     'extractor',
@@ -318,8 +328,11 @@ const opinionOf = ({ dialogueId, idx, personaId }: Turn, tokens: number): Opinio
   quote: '',
   quoteStart: 0,
   quoteEnd: 0,
+  alignment: null,
   class: 'belief',
   subtype: null,
+  extendsTopic: null,
+  flags: null,
   polarity: 'unknown',
   rewriteOf: null,
   callId: '',

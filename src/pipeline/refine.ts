@@ -1,18 +1,22 @@
+// Longer than most files: the stages follow one another here, and each is a few lines that join a pure stage to its rows.
 import { secondVerifier } from '../dialogue/types.ts';
 import { contentHash } from '../ids.ts';
 import type { Caller } from '../models/caller.ts';
 import type { ChatRequest } from '../models/port.ts';
-import { decide, screen, vote, type Facts } from '../refinement/decide.ts';
+import { isInAnotherLanguage } from '../dialogue/language.ts';
+import { decide, isExtension, screen, vote, type Facts } from '../refinement/decide.ts';
 import { deduplicate, type Candidate } from '../refinement/deduplicate.ts';
-import { applyExtract, planExtract } from '../refinement/extract.ts';
+import { applyExtract, planExtract, understandingTurns } from '../refinement/extract.ts';
+import { applyGate, gateFault, planGate, type GatePrompts } from '../refinement/gate.ts';
 import { stagePromptHash } from '../refinement/prompts.ts';
 import { applyRewrite, planRewrite } from '../refinement/rewrite.ts';
-import type { Scene } from '../refinement/scene.ts';
+import { windowsOf, type Scene } from '../refinement/scene.ts';
 import { select, type Wanted } from '../refinement/select.ts';
-import { stageNames, type StageName } from '../refinement/types.ts';
+import { stageNames, type Mark, type StageName } from '../refinement/types.ts';
 import { applyVerify, planVerify, verifiable } from '../refinement/verify.ts';
 import { saveCalls } from '../store/calls.ts';
 import { attemptsIn, dialogueRows, turnsOf, type DialogueRow } from '../store/dialogues.ts';
+import { gatesOf, saveGate } from '../store/gates.ts';
 import {
   candidates,
   finishStage,
@@ -24,15 +28,18 @@ import {
   saveDecisions,
   saveOpinions,
   saveSelections,
+  saveUnderstanding,
   saveVerdicts,
   verdictsOf,
   type CandidateRow,
   type StageRun,
 } from '../store/opinions.ts';
+import { standingReviews, wordsKey } from '../store/reviews.ts';
 import type { Store, Trx } from '../store/store.ts';
 import { concurrently, underWay } from './concurrently.ts';
 import { answerKey, type Quota } from './quota.ts';
 import { stageDialogue, type Props } from './stage.ts';
+import { standingStage } from './standing.ts';
 
 export interface RefineInput {
   store: Store;
@@ -47,6 +54,8 @@ export interface RefineInput {
   round: number;
   /** How many samples of each answer are selected; undefined where the scenario asks for no quotas. */
   quotas: readonly Quota[] | undefined;
+  /** The stage to begin with: those before it are taken as they stand. */
+  from?: StageName | undefined;
   /** Told of each stage, and of its progress in dialogues: the last one's id, where it is about one. */
   watch: (stage: StageName, done: number, dialogueId: string) => void;
   stageDone: (stage: StageName) => void;
@@ -63,15 +72,16 @@ export async function refine(input: RefineInput): Promise<void> {
   const { store, runId, props } = input;
   const { refinement } = props.scenario;
   const { quotes } = refinement;
-  const open: Open = (stage, settings, from) =>
-    openStage(store, {
-      runId,
-      stage,
+  const open: Open = (stage, settings, from) => {
+    const asked = { runId, stage, settings, input: from?.id ?? null };
+    if (input.from && stageNames.indexOf(stage) < stageNames.indexOf(input.from))
+      return standingStage(store.read, asked, input.from);
+    return openStage(store, {
+      ...asked,
       after: stageNames.slice(stageNames.indexOf(stage) + 1),
       fingerprint: contentHash(stage, JSON.stringify(settings)),
-      settings,
-      input: from?.id ?? null,
     });
+  };
   const prompt = (name: Parameters<typeof stagePromptHash>[1]): string =>
     stagePromptHash(props.refinementPrompts, name);
   const model = input.identityOf;
@@ -104,11 +114,39 @@ export async function refine(input: RefineInput): Promise<void> {
   const again = await open('verify_rewrite', judging, rewrite);
   if (refinement.rewrite)
     await overDialogues(input, again, (scene) => verifyStage(input, again, rewrite, scene));
+  const { gatePrompts } = props;
+  const gate =
+    gatePrompts &&
+    (await open(
+      'gate',
+      {
+        model: model('judge'),
+        prompt: contentHash(JSON.stringify(gatePrompts)),
+        ...(await heldAgain(input)),
+      },
+      null,
+    ));
+  if (gate) await overDialogues(input, gate, (scene) => gateStage(input, gate, gatePrompts, scene));
   await decideAll(input, open, {
     made: [extract.id, rewrite.id],
     judged: [verify.id, again.id],
     last: again,
+    gate: refinement.gate === 'drop' ? gate : null,
   });
+}
+
+async function gateStage(
+  { props }: RefineInput,
+  stage: StageRun,
+  prompts: GatePrompts,
+  scene: Scene,
+): Promise<Work> {
+  return {
+    role: 'judge',
+    request: planGate(scene, prompts, { maxTokens: props.scenario.max_tokens.gate }),
+    save: (trx, { text, callId }) =>
+      saveGate(trx, stage.id, { dialogueId: scene.dialogue.id, callId, ...applyGate(text) }),
+  };
 }
 
 /** Tells the stages of a run whose failed dialogues were held again from those before: what is unchanged costs nothing. */
@@ -193,19 +231,21 @@ async function oneDialogue(
   }
 }
 
-async function extractStage({ props }: RefineInput, stage: StageRun, scene: Scene): Promise<Work> {
-  return {
+async function extractStage({ props }: RefineInput, stage: StageRun, whole: Scene): Promise<Work[]> {
+  return windowsOf(whole).map((scene) => ({
     role: 'extractor',
     request: planExtract(scene, {
       maxTokens: props.scenario.max_tokens.extract,
       quotes: props.scenario.refinement.quotes,
     }),
-    save: (trx, { text, callId }) =>
-      saveOpinions(
+    save: async (trx, { text, callId }) => {
+      await saveOpinions(
         trx,
         applyExtract(scene, text, { callId, stageRunId: stage.id, stageKey: stage.fingerprint }),
-      ),
-  };
+      );
+      await saveUnderstanding(trx, stage.id, scene.dialogue.id, understandingTurns(scene, text));
+    },
+  }));
 }
 
 async function verifyStage(
@@ -254,31 +294,55 @@ async function rewriteStage(
 async function decideAll(
   input: RefineInput,
   open: Open,
-  stages: { made: readonly string[]; judged: readonly string[]; last: StageRun },
+  stages: { made: readonly string[]; judged: readonly string[]; last: StageRun; gate: StageRun | null },
 ): Promise<void> {
   const { store, props } = input;
   const { refinement } = props.scenario;
   const source = { made: stages.made, judged: stages.judged };
   const hasStance = (row: CandidateRow): boolean => row.stanceCode !== null;
+  const reviews = await standingReviews(store.read, input.runId);
+  const gates = stages.gate && (await gatesOf(store.read, stages.gate.id));
+  const reviewOf = (row: CandidateRow) => (reviews.size > 0 ? reviews.get(wordsKey(row)) : undefined);
+  const foreign = new Set<string>();
   const screening = (row: CandidateRow) => ({
     verdict: vote(row.verdicts, input.judges.length),
     hasStance: hasStance(row),
     includeRewritten: refinement.include_rewritten,
+    keepExtends: refinement.keep_extends,
+    gateFault: gates && gateFault(gates.get(row.dialogueId)),
+    otherLanguage: foreign.has(row.id),
+    review: reviewOf(row)?.mark as Exclude<Mark, 'clear'> | undefined,
   });
 
   const passed: (Candidate & { answer: string })[] = [];
   for await (const page of candidates(store.read, source)) {
     for (const row of page) {
       // Only what the next steps need: all candidates of a run are held at once.
-      const { id, key, text, quote, polarity, rewriteOf, culture, topicId, country, stanceCode: code } = row;
-      const answer = answerKey({ culture, topicId, country, code });
-      if (!screen(row, screening(row)))
+      const { id, key, quote, polarity, rewriteOf, culture, country, stanceCode: code } = row;
+      // 20 us each: looked at once.
+      if (row.quote !== null && isInAnotherLanguage(row.text, row.language)) foreign.add(row.id);
+      const facts = screening(row);
+      const extension = isExtension(row, facts);
+      const answer = extension ? EXTENSION : answerKey({ culture, topicId: row.topicId, country, code });
+      // By themselves: they take no place of an opinion about the statement.
+      const topicId = extension ? `${row.topicId}, ${EXTENSION}` : row.topicId;
+      const text = reviewOf(row)?.text ?? row.text;
+      if (!screen(row, facts))
         passed.push({ id, key, text, quote, polarity, rewriteOf, culture, topicId, answer });
     }
   }
   const deduplication = await open(
     'deduplicate',
-    { threshold: refinement.threshold, include_rewritten: refinement.include_rewritten, ...roundOf(input) },
+    {
+      threshold: refinement.threshold,
+      include_rewritten: refinement.include_rewritten,
+      ...roundOf(input),
+      // What else decides who comes here; only where there is any, so that runs from before stay what they are.
+      ...(refinement.keep_extends ? { keep_extends: true } : {}),
+      ...(stages.gate ? { gate: stages.gate.id } : {}),
+      ...(reviews.size > 0 ? { reviews: reviewsHash(reviews) } : {}),
+      ...(foreign.size > 0 ? { other_language: foreign.size } : {}),
+    },
     stages.last,
   );
   input.watch('deduplicate', passed.length, '');
@@ -317,18 +381,30 @@ async function decideAll(
         representative: members.has(row.id) ? representatives.has(row.id) : null,
         selected: selected.get(row.id) ?? null,
       };
-      return { opinionId: row.id, ...decide(row, facts) };
+      return { opinionId: row.id, edited: reviewOf(row)?.text ?? null, ...decide(row, facts) };
     });
     for (const part of pages(decisions, 1000)) await store.write((trx) => saveDecisions(trx, part));
   }
 }
+
+/** The answer of opinions that extend the topic: they are of no answer, and outside of quotas. */
+const EXTENSION = 'extends the topic';
+
+const reviewsHash = (reviews: Awaited<ReturnType<typeof standingReviews>>): string =>
+  contentHash(JSON.stringify([...reviews].map(([key, { mark, text }]) => [key, mark, text]).sort()));
 
 /** Tells the stages over a whole run after a further round from those before it. */
 const roundOf = ({ round }: RefineInput): { round?: number } => (round === 0 ? {} : { round });
 
 function wantedIn({ quotas, props }: RefineInput): Wanted {
   const { per_culture: n } = props.scenario.refinement;
-  if (quotas) return { kind: 'quotas', quotas: new Map(quotas.map((quota) => [answerKey(quota), quota.n])) };
+  if (quotas) {
+    const each = quotas.map((quota) => [answerKey(quota), quota.n] as const);
+    const beside = props.scenario.refinement.keep_extends
+      ? [[EXTENSION, Number.MAX_SAFE_INTEGER] as const]
+      : [];
+    return { kind: 'quotas', quotas: new Map([...each, ...beside]) };
+  }
   return n === undefined ? { kind: 'all' } : { kind: 'per_culture', n };
 }
 

@@ -107,6 +107,26 @@ export async function reopenRoutes(models: RunModels, context: ModelContext): Pr
   return { routes, models, fellBack: false };
 }
 
+/** The models that a run was begun with by their names alone, to be looked up and priced: none is opened, and none can be asked. */
+export function namedRoutes(models: RunModels): Routes {
+  const routeOf = (own: StoredModel, entry: ModelEntry): RoleModel => {
+    const { provider, model, scripted } = own;
+    const free = scripted || provider.startsWith('sha256:');
+    const chat = () => Promise.reject(new Error(`${model} is only named here`));
+    return roleModel({ chat: { provider, model, scripted, free, chat } }, entry);
+  };
+  return new Map(
+    Object.entries(models).map(([name, { fallback, ...own }]) => {
+      const entry = restored(own);
+      const route = routeOf(own, entry);
+      if (!fallback) return [name, route];
+      const other = restored(fallback);
+      const sampled = { ...other, sampling: { ...entry.sampling, ...other.sampling } };
+      return [name, { ...route, fallback: routeOf(fallback, sampled) }];
+    }),
+  );
+}
+
 /** What makes the rows of a role what they are: model, sampling, fallback; not address, key, limits and time-outs. */
 export function identityOf(route: Route): string {
   const { model, sampling, fallback } = route;
@@ -164,7 +184,10 @@ function originOf(address: string | undefined): string {
   return address !== undefined && URL.canParse(address) ? new URL(address).origin : '';
 }
 
-function roleModel({ chat }: OpenedModel, { sampling, limits, apiKeyEnv }: ModelEntry): RoleModel {
+function roleModel(
+  { chat }: Pick<OpenedModel, 'chat'>,
+  { sampling, limits, apiKeyEnv }: ModelEntry,
+): RoleModel {
   return {
     model: chat,
     ...(sampling && Object.keys(sampling).length > 0 ? { sampling } : {}),

@@ -15,12 +15,14 @@ import {
 } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { saveTopics } from '../store/survey.ts';
+import type { StageName } from '../refinement/types.ts';
 import type { RunModels } from './config.ts';
 import { execute, refineWith, callerFor } from './execute.ts';
 import { modelEntries } from './model-entries.ts';
 import { importedFor } from './people.ts';
 import { fingerprintOf, prepareFrom, type Prepared } from './prepare.ts';
-import { openRoutes, reopenRoutes, type OpenedModels } from './routes.ts';
+import { diffRefinement, withCopy, type RefineDiff } from './refine-diff.ts';
+import { namedRoutes, openRoutes, reopenRoutes, type OpenedModels } from './routes.ts';
 import type { NewRun, RunResult, RunSetting } from './run-types.ts';
 import { changedPath, loadScenario, type Scenario } from './scenario.ts';
 import { storedRun } from './stored-run.ts';
@@ -88,25 +90,17 @@ export async function refineRun(
   setting: RunSetting,
   id: string | undefined,
   set: readonly string[],
+  from?: StageName,
 ): Promise<RunFigures & { run_id: string }> {
   const { store, watch } = setting;
-  const run = await getRun(store, id);
-  if (run.status !== 'finished')
-    throw new UserError(`The run ${run.id} is not finished (${run.status}).`, {
-      mend: `Finish it first: culturepark resume ${run.id}`,
-    });
-  if (set.some((change) => changedPath(change)[0] === 'models'))
-    throw new UserError(`The run ${run.id} keeps the models that it was begun with.`, {
-      mend: `Start another run with the other model (culturepark run ${run.scenario} --set models.…); what is stored is not paid again.`,
-    });
-  const prepared = await storedRun(store, run, set);
+  const { run, prepared } = await refinable(store, id, set);
   const opened = await storedModels(setting, run, prepared);
   const release = await holdRun(store, run.id);
   try {
     watch.approve?.({ prepared, routes: opened.routes });
     watch.started?.({ ...opened, id: run.id, continued: true, prepared });
     const caller = await callerFor(setting, prepared, opened, run);
-    await refineWith(setting, prepared, opened, run, caller);
+    await refineWith(setting, prepared, opened, run, caller, from);
     watch.phase?.('done', 0);
     const result = { ...(await runFigures(store, run.id)), run_id: run.id };
     watch.ended?.(result);
@@ -119,6 +113,39 @@ export async function refineRun(
     await updateRun(store, run.id, { holder: null });
     await closeModels(opened);
   }
+}
+
+/** What `refineRun` would do with a run, tried on a copy of its database; nobody is asked, and nothing is written there. */
+export function diffRun(
+  setting: RunSetting,
+  id: string | undefined,
+  set: readonly string[],
+  from?: StageName,
+): Promise<RefineDiff> {
+  return withCopy(setting.store, async (store) => {
+    const { run, prepared } = await refinable(store, id, set);
+    const models = JSON.parse(run.models) as RunModels;
+    const opened = { routes: namedRoutes(models), models, fellBack: false };
+    return diffRefinement({ ...setting, store }, prepared, opened, run, from);
+  });
+}
+
+/** A finished run with its scenario as it is to be refined. */
+async function refinable(
+  store: Store,
+  id: string | undefined,
+  set: readonly string[],
+): Promise<{ run: RunRow; prepared: Prepared }> {
+  const run = await getRun(store, id);
+  if (run.status !== 'finished')
+    throw new UserError(`The run ${run.id} is not finished (${run.status}).`, {
+      mend: `Finish it first: culturepark resume ${run.id}`,
+    });
+  if (set.some((change) => changedPath(change)[0] === 'models'))
+    throw new UserError(`The run ${run.id} keeps the models that it was begun with.`, {
+      mend: `Start another run with the other model (culturepark run ${run.scenario} --set models.…); what is stored is not paid again.`,
+    });
+  return { run, prepared: await storedRun(store, run, set) };
 }
 
 const storedModels = (setting: RunSetting, run: RunRow, { props }: Prepared): Promise<OpenedModels> =>

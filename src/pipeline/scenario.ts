@@ -6,6 +6,7 @@ import { pairings, protocolNames } from '../dialogue/types.ts';
 import { UserError } from '../errors.ts';
 import { suggestion } from '../nearest.ts';
 import { packageRoot } from '../paths.ts';
+import { opinionFlags } from '../refinement/types.ts';
 import { isSecretName, parseYaml, readText, type YamlFile } from '../yaml-file.ts';
 import { modelsSchema } from './model-setting.ts';
 
@@ -63,6 +64,7 @@ export const scenarioSchema = z.strictObject({
       extract: positive.default(4000),
       verify: positive.default(2000),
       rewrite: positive.default(2000),
+      gate: positive.default(500),
       read: positive.default(2000),
     })
     .prefault({})
@@ -112,6 +114,18 @@ export const scenarioSchema = z.strictObject({
         .describe('the extractor copies the words of a quote, or chooses a sentence (small models)'),
       include_rewritten: z.boolean().default(false).describe('let verified rewrites into the samples'),
       per_culture: positive.optional().describe('at most so many samples a culture, spread over its topics'),
+      keep_extends: z
+        .boolean()
+        .default(false)
+        .describe(
+          'keep what says nothing about the statement but extends the topic, as samples of their own kind',
+        ),
+      gate: z
+        .enum(['off', 'note', 'drop'])
+        .default('off')
+        .describe(
+          'judge whole dialogues, whether values are shown, consistently, and not merely stated: a call a dialogue; note its result, or drop the opinions of those that fail',
+        ),
     })
     .prefault({}),
   readings: z
@@ -149,6 +163,10 @@ export const scenarioSchema = z.strictObject({
         .max(0.9)
         .default(0.1)
         .describe('share of the topics whose rows are for testing'),
+      exclude_flags: z
+        .array(z.enum(opinionFlags))
+        .default([])
+        .describe('leave out rows whose opinion the extractor flagged so'),
       include_scripted: z.boolean().default(false).describe('export rows that the scripted model made'),
       language: z
         .enum(['dialogue', 'english'])

@@ -10,6 +10,7 @@ import { educationPromptName, loadEducationPrompts, type EducationPrompts } from
 import { loadReaderPrompts, readerPromptName, type ReaderPrompts } from '../dialogue/reader-prompts.ts';
 import type { ReaderSetting } from '../dialogue/reader.ts';
 import type { Dialogue, Pairing, ProtocolName, SpeakerRole, TopicWords } from '../dialogue/types.ts';
+import { gatePromptName, loadGatePrompts, type GatePrompts } from '../refinement/gate.ts';
 import { loadRefinementPrompts, type RefinementPrompts } from '../refinement/prompts.ts';
 import { seatsOf, type DialogueRow } from '../store/dialogues.ts';
 import type { Reader } from '../store/store.ts';
@@ -32,6 +33,8 @@ export interface Props {
   readerPrompts: ReaderPrompts;
   /** How a persona's education is told, where personas have one. */
   educationPrompts: EducationPrompts | null;
+  /** Of the dialogue gate, where it is on. */
+  gatePrompts: GatePrompts | null;
   promptFiles: readonly PromptFile[];
 }
 
@@ -40,10 +43,15 @@ export function loadPrompts(
   languages: readonly string[],
   set: PromptSet,
   stored: ReadonlyMap<string, string>,
-  educated: boolean,
+  { educated, gated }: { educated: boolean; gated: boolean },
 ): Pick<
   Props,
-  'dialoguePrompts' | 'refinementPrompts' | 'readerPrompts' | 'educationPrompts' | 'promptFiles'
+  | 'dialoguePrompts'
+  | 'refinementPrompts'
+  | 'readerPrompts'
+  | 'educationPrompts'
+  | 'gatePrompts'
+  | 'promptFiles'
 > {
   const dialogue = languages.map((language) => ({
     language,
@@ -54,8 +62,10 @@ export function loadPrompts(
   // The brief prompts tell no age either.
   const education =
     educated && set === 'standard' ? loadEducationPrompts(stored.get(educationPromptName)) : null;
+  const gate = gated ? loadGatePrompts(stored.get(gatePromptName)) : null;
   return {
     educationPrompts: education?.prompts ?? null,
+    gatePrompts: gate?.prompts ?? null,
     dialoguePrompts: new Map(dialogue.map(({ language, prompts }) => [language, prompts])),
     refinementPrompts: refinement.prompts,
     readerPrompts: reader.prompts,
@@ -64,6 +74,7 @@ export function loadPrompts(
       refinement.file,
       reader.file,
       ...(education ? [education.file] : []),
+      ...(gate ? [gate.file] : []),
     ],
   };
 }

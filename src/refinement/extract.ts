@@ -4,8 +4,9 @@ import type { ChatRequest } from '../models/port.ts';
 import { cachedSchema, replySchema } from '../models/reply.ts';
 import { fill } from '../fill.ts';
 import { ground } from './ground.ts';
-import { harvested, hasSides, languageName, type Scene } from './scene.ts';
-import { opinionClasses, type Opinion } from './types.ts';
+import type { ExtractAsk } from './prompts.ts';
+import { harvested, hasSides, languageName, nameOf, transcriptOf, type Scene } from './scene.ts';
+import { opinionClasses, opinionFlags, subtypes, type Opinion, type OpinionFlag } from './types.ts';
 
 const MAX_A_TURN = 3;
 const polarities = ['agree', 'middle', 'disagree', 'unknown'] as const;
@@ -13,21 +14,35 @@ const polarities = ['agree', 'middle', 'disagree', 'unknown'] as const;
 /** How quotes are given: copied from the turn, or chosen among its sentences. */
 export type QuoteMode = 'copy' | 'choose';
 
-const copied = (turns: readonly number[]) =>
-  cachedSchema('opinions', turns, () =>
-    z.strictObject({
-      opinions: z
-        .array(
-          z.strictObject({
-            turn: z.literal(turns as [number, ...number[]]),
-            quote: z.string().max(1000),
-            opinion: z.string().max(1000),
-            polarity: z.enum(polarities),
-            class: z.enum(opinionClasses),
-          }),
-        )
-        .max(turns.length * MAX_A_TURN),
-    }),
+const allSubtypes = [...new Set(Object.values(subtypes).flat())] as [string, ...string[]];
+
+/** `optional`: a reply that leaves out what is asked beside the words is of use too; what it does not say stays unknown. */
+function copiedShape(turns: readonly number[], asks: readonly ExtractAsk[], optional: boolean) {
+  const turn = z.literal(turns as [number, ...number[]]);
+  const beside = <T extends z.ZodType>(ask: ExtractAsk, type: T) =>
+    asks.includes(ask) ? { [ask]: optional ? type.optional() : type } : {};
+  const opinion = z.strictObject({
+    turn,
+    quote: z.string().max(1000),
+    opinion: z.string().max(1000),
+    polarity: z.enum(polarities),
+    class: z.enum(opinionClasses),
+    ...beside('subtype', z.enum(allSubtypes)),
+    ...beside('extends', z.boolean()),
+    ...beside('flags', z.array(z.enum(opinionFlags)).max(opinionFlags.length)),
+  });
+  return z.strictObject({
+    opinions: z.array(opinion).max(turns.length * MAX_A_TURN),
+    ...beside('understanding', z.array(turn).max(turns.length)),
+  });
+}
+
+const copied = (turns: readonly number[], asks: readonly ExtractAsk[]) =>
+  cachedSchema(
+    'opinions',
+    [...turns, ...asks],
+    () => copiedShape(turns, asks, false),
+    () => copiedShape(turns, asks, true),
   );
 
 const chosen = (sentences: readonly string[], turns: number) => {
@@ -61,9 +76,15 @@ interface Extracted {
   opinion?: string;
   polarity: (typeof polarities)[number];
   class: (typeof opinionClasses)[number];
+  subtype?: string;
+  extends?: boolean;
+  flags?: OpinionFlag[];
 }
 
-/** One structured call for a dialogue; null where nothing is to be harvested. The extractor never sees a stance. */
+/** The subtypes as the prompt names them. */
+const subtypeWords = opinionClasses.map((name) => `${subtypes[name].join(', ')} (${name})`).join('; ');
+
+/** One structured call for a dialogue, or a window of it; null where nothing is to be harvested. The extractor never sees a stance. */
 export function planExtract(
   scene: Scene,
   settings: { maxTokens: number; quotes: QuoteMode },
@@ -74,30 +95,33 @@ export function planExtract(
   if (turns.length === 0 || (choose && sentences.length === 0)) return null;
   const { dialogue } = scene;
   const prompts = choose ? scene.prompts.extract_by_choice : scene.prompts.extract;
-  const nameOf = (seat: number): string =>
-    dialogue.participants[seat]?.persona?.name ?? dialogue.prompts.moderator_name;
-  const transcript = scene.turns
-    .filter((turn) => turn.kind === 'public')
-    .map((turn) => `[${turn.idx}] ${nameOf(turn.seat)}: ${turn.text.replace(/\s+/g, ' ')}`)
-    .join('\n');
+  const asks = (!choose && scene.prompts.extract.asks) || [];
   const user = fill(prompts.user, {
     statement: dialogue.words.statement,
-    transcript,
-    speakers: [...new Set(turns.map((turn) => nameOf(turn.seat)))].join(', '),
+    transcript: transcriptOf(scene),
+    speakers: [...new Set(turns.map((turn) => nameOf(scene, turn.seat)))].join(', '),
     turns: turns.map((turn) => turn.idx).join(', '),
     language: languageName(dialogue.language),
+    subtypes: subtypeWords,
   });
   return {
     messages: [
       { role: 'system', text: prompts.system },
       { role: 'user', text: user },
     ],
-    schema: choose ? chosen(sentences, turns.length) : copied(turns.map((turn) => turn.idx)).schema,
+    schema: choose
+      ? chosen(sentences, turns.length)
+      : copied(
+          turns.map((turn) => turn.idx),
+          asks,
+        ).schema,
     sampling: { temperature: 0 },
     maxTokens: settings.maxTokens,
     rehearsal: {
       kind: 'extract',
       choices: choose ? sentences : null,
+      asks,
+      subtypes,
       seed: dialogue.key,
       turns: turns.map(({ idx, text }) => ({ idx, text })),
       language: dialogue.language,
@@ -124,7 +148,8 @@ export function applyExtract(
     opinion: one.opinion ?? one.quote,
   }));
   const found = new Map<string, Opinion>();
-  for (const { turn: idx, quote, opinion, polarity, class: kind } of opinions) {
+  for (const one of opinions) {
+    const { turn: idx, quote, opinion, polarity, class: kind } = one;
     const turn = turns.get(idx);
     const text = opinion.replace(/\s+/g, ' ').trim();
     if (!turn?.personaId || text === '') continue;
@@ -141,8 +166,12 @@ export function applyExtract(
       quote: span ? turn.text.slice(span.start, span.end) : null,
       quoteStart: span?.start ?? null,
       quoteEnd: span?.end ?? null,
+      alignment: span?.score ?? null,
       class: kind,
-      subtype: null,
+      // One that belongs to another class says nothing.
+      subtype: (subtypes[kind] as readonly string[]).find((name) => name === one.subtype) ?? null,
+      extendsTopic: one.extends ?? null,
+      flags: one.flags ? opinionFlags.filter((flag) => one.flags?.includes(flag)) : null,
       polarity: sides ? polarity : 'unknown',
       rewriteOf: null,
       callId: from.callId,
@@ -150,4 +179,15 @@ export function applyExtract(
     });
   }
   return [...found.values()];
+}
+
+/** The harvested turns that show understanding of another culture, by a reply's own word; none where all are of one culture. */
+export function understandingTurns(scene: Scene, reply: string): number[] {
+  const { understanding = [] } = JSON.parse(reply) as { understanding?: number[] };
+  const cultures = new Set(scene.dialogue.participants.flatMap(({ persona }) => persona?.culture ?? []));
+  if (cultures.size < 2) return [];
+  const listed = new Set(understanding);
+  return harvested(scene)
+    .map(({ idx }) => idx)
+    .filter((idx) => listed.has(idx));
 }

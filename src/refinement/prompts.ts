@@ -6,11 +6,16 @@ import { parseYaml, readText } from '../yaml-file.ts';
 const text = z.string().min(1);
 const pair = z.strictObject({ system: text, user: text });
 
+/** What an extractor can be asked of an opinion, or of a turn, beside its words. */
+const asks = ['subtype', 'extends', 'understanding', 'flags'] as const;
+export type ExtractAsk = (typeof asks)[number];
+
 /** `agents/prompts/refinement.yaml`. */
 const refinementPromptsSchema = z.strictObject({
   version: z.number().int().positive(),
   review: text,
-  extract: pair,
+  /** `asks` says what its words ask for beside the words of opinions; prompts from before have none, and their calls stay what they were. */
+  extract: pair.extend({ asks: z.array(z.enum(asks)).optional() }),
   extract_by_choice: pair,
   verify: pair,
   rewrite: pair,

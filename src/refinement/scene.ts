@@ -21,6 +21,39 @@ export function harvested({ dialogue, turns }: Scene): Turn[] {
   );
 }
 
+/** The public turns, a line each with its number and speaker, without line breaks: no turn can pass for two. */
+export function transcriptOf(scene: Scene): string {
+  return scene.turns
+    .filter((turn) => turn.kind === 'public')
+    .map((turn) => `[${turn.idx}] ${nameOf(scene, turn.seat)}: ${turn.text.replace(/\s+/g, ' ')}`)
+    .join('\n');
+}
+
+export const nameOf = ({ dialogue }: Scene, seat: number): string =>
+  dialogue.participants[seat]?.persona?.name ?? dialogue.prompts.moderator_name;
+
+/** Bytes of turns that a window holds: about 15,000 tokens of Latin script. */
+const WINDOW = 60_000;
+
+/**
+ * A dialogue in windows of consecutive turns, so that a very long one is no single request: one of 14 turns is always one
+ * window, the whole. A turn that is longer than a window has one of its own.
+ */
+export function windowsOf(scene: Scene): Scene[] {
+  const windows: Turn[][] = [[]];
+  let bytes = 0;
+  for (const turn of scene.turns) {
+    const own = Buffer.byteLength(turn.text);
+    if (bytes > 0 && bytes + own > WINDOW) {
+      windows.push([]);
+      bytes = 0;
+    }
+    (windows.at(-1) as Turn[]).push(turn);
+    bytes += own;
+  }
+  return windows.length === 1 ? [scene] : windows.map((turns) => ({ ...scene, turns }));
+}
+
 function speakerOf({ dialogue }: Scene, personaId: string): Participant {
   return dialogue.participants.find(({ persona }) => persona?.id === personaId) as Participant;
 }

@@ -120,6 +120,12 @@ export async function* dialogueRows(
   }
 }
 
+/** The keys of a run's dialogues by their ids. */
+export async function dialogueKeys(read: Reader, runId: string): Promise<Map<string, string>> {
+  const rows = await read.selectFrom('dialogues').select(['id', 'key']).where('run_id', '=', runId).execute();
+  return new Map(rows.map(({ id, key }) => [id, key]));
+}
+
 /** Who sits at a dialogue, in seat order, with their stances on its topic. */
 export async function seatsOf(
   read: Reader,

@@ -1,3 +1,4 @@
+import { gateOf, type GateRow } from './gates.ts';
 import type { Selectable } from 'kysely';
 import { stanceRecords, type StanceRecord } from './inspect-stances.ts';
 import type { Database } from './schema.ts';
@@ -132,6 +133,8 @@ export interface DialogueRecord {
   turns: TurnRecord[];
   opinions: OpinionRecord[];
   notes: { stage: string; note: string }[];
+  /** What the dialogue gate found; null where it has not judged. */
+  gate: GateRow | null;
 }
 
 export async function dialogueRecord(read: Reader, id: string): Promise<DialogueRecord> {
@@ -142,5 +145,6 @@ export async function dialogueRecord(read: Reader, id: string): Promise<Dialogue
     turns: await turnRecords(read, id),
     opinions: await opinionRecords(read, { dialogueId: id }),
     notes: await stageNotes(read, id),
+    gate: (await gateOf(read, id)) ?? null,
   };
 }

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { Opinion, OpinionClass, StageName, Verdict } from '../refinement/types.ts';
+import type { Opinion, OpinionClass, OpinionFlag, StageName, Verdict } from '../refinement/types.ts';
 import type { Polarity } from '../survey/types.ts';
 import { shortId } from '../ids.ts';
 import { groupBy } from '../group-by.ts';
@@ -144,6 +144,10 @@ export async function saveOpinions(trx: Trx, opinions: readonly Opinion[]): Prom
         call_id: opinion.callId,
         status: 'candidate',
         reason: null,
+        alignment: opinion.alignment,
+        extends_topic: opinion.extendsTopic === null ? null : Number(opinion.extendsTopic),
+        flags: opinion.flags === null ? null : JSON.stringify(opinion.flags),
+        edited: null,
       })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
@@ -190,8 +194,11 @@ function toOpinion(row: OpinionRow): Opinion {
     quote: row.quote,
     quoteStart: row.quote_start,
     quoteEnd: row.quote_end,
+    alignment: row.alignment,
     class: row.class as OpinionClass | null,
     subtype: row.subtype,
+    extendsTopic: row.extends_topic === null ? null : row.extends_topic === 1,
+    flags: row.flags === null ? null : (JSON.parse(row.flags) as OpinionFlag[]),
     polarity: row.polarity as Polarity,
     rewriteOf: row.rewrite_of,
     callId: row.call_id,
@@ -340,9 +347,24 @@ export async function saveSelections(
 /** Writes what `decide` found into the opinions' cache. */
 export async function saveDecisions(
   trx: Trx,
-  rows: readonly { opinionId: string; status: string; reason: string | null }[],
+  rows: readonly { opinionId: string; status: string; reason: string | null; edited: string | null }[],
 ): Promise<void> {
-  for (const { opinionId, status, reason } of rows) {
-    await trx.updateTable('opinions').set({ status, reason }).where('id', '=', opinionId).execute();
+  for (const { opinionId, status, reason, edited } of rows) {
+    await trx.updateTable('opinions').set({ status, reason, edited }).where('id', '=', opinionId).execute();
   }
+}
+
+/** Stores the turns of a dialogue that show understanding of another culture. */
+export async function saveUnderstanding(
+  trx: Trx,
+  stageRunId: string,
+  dialogueId: string,
+  turns: readonly number[],
+): Promise<void> {
+  for (const idx of turns)
+    await trx
+      .insertInto('turn_marks')
+      .values({ stage_run_id: stageRunId, dialogue_id: dialogueId, turn_idx: idx, mark: 'understands' })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
 }

@@ -3,6 +3,7 @@ import type { JudgeRow, OpinionRow, SeatRow, TextRow } from '../evaluation/repor
 import { promptIn } from './calibrations.ts';
 import { dialoguePages } from './dialogue-pages.ts';
 import type { Reader } from './store.ts';
+import { EXTENDS } from './yields.ts';
 
 /** The delegates of a run's dialogues by culture, topic, country and assigned answer. */
 export async function seatRows(read: Reader, runId: string): Promise<SeatRow[]> {
@@ -19,7 +20,7 @@ export async function seatRows(read: Reader, runId: string): Promise<SeatRow[]> 
 /** Dialogues whose opinions are read at once. */
 const PAGE = 500;
 
-/** The opinions that stand, some dialogues at a time in key order: those of one dialogue are never parted. */
+/** The opinions that stand, some dialogues at a time in key order: those of one dialogue are never parted. One that extends the topic stands for no answer. */
 export async function* opinionPages(read: Reader, runId: string): AsyncGenerator<OpinionRow[]> {
   const reading = await read
     .selectFrom('stage_runs')
@@ -30,14 +31,15 @@ export async function* opinionPages(read: Reader, runId: string): AsyncGenerator
     .executeTakeFirst();
   for await (const ids of dialoguePages(read, runId, PAGE)) {
     const { rows } = await sql<OpinionRow>`
-      SELECT d.key AS dialogue, d.id AS "dialogueId", d.topic_id AS topic, p.id AS persona, p.culture, p.country, st.code,
-        o.status, o.reason, o.class, CASE WHEN o.rewrite_of IS NULL THEN 0 ELSE 1 END AS rewritten,
+      SELECT d.key AS dialogue, d.id AS "dialogueId", d.topic_id AS topic, p.id AS persona, p.culture, p.country,
+        CASE WHEN o.reason = ${EXTENDS} THEN NULL ELSE st.code END AS code, o.status, o.reason, o.class, CASE WHEN o.rewrite_of IS NULL THEN 0 ELSE 1 END AS rewritten,
         CASE WHEN e.opinion_id IS NULL THEN 0 ELSE 1 END AS read, e.code AS "readCode", c.model, c.provider
       FROM dialogues d JOIN opinions o ON o.dialogue_id = d.id
       JOIN stage_runs s ON s.id = o.stage_run_id AND s.current = 1 JOIN personas p ON p.id = o.persona_id
       JOIN turns u ON u.dialogue_id = d.id AND u.idx = o.turn_idx JOIN calls c ON c.id = u.call_id
       LEFT JOIN stances st ON st.persona_id = p.id AND st.topic_id = d.topic_id
       LEFT JOIN opinion_readings e ON e.opinion_id = o.id AND e.stage_run_id = ${reading?.id ?? ''}
+        AND o.reason <> ${EXTENDS}
       WHERE d.id IN (${sql.join(ids)})
       ORDER BY d.key, p.culture, p.country, e.code`.execute(read);
     yield rows;

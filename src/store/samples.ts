@@ -1,10 +1,16 @@
+import type { OpinionFlag } from '../refinement/types.ts';
 import type { Store } from './store.ts';
 
 /** An accepted opinion with what its sample needs to know. */
 export interface AcceptedRow {
   opinionId: string;
   key: string;
+  /** As it is exported: a person's edit in the place of its words. */
   text: string;
+  edited: boolean;
+  /** Why it was accepted. */
+  reason: string | null;
+  flags: OpinionFlag[] | null;
   rewriteOf: string | null;
   dialogueId: string;
   language: string;
@@ -45,6 +51,9 @@ export async function* acceptedOpinions(store: Store, runId: string): AsyncGener
         'o.id as opinionId',
         'o.key',
         'o.text',
+        'o.edited',
+        'o.reason',
+        'o.flags',
         'o.rewrite_of as rewriteOf',
         'd.id as dialogueId',
         'd.language',
@@ -84,7 +93,12 @@ export async function* acceptedOpinions(store: Store, runId: string): AsyncGener
       .orderBy('o.key')
       .limit(2000)
       .execute();
-    yield* page;
+    yield* page.map(({ text, edited, flags, ...row }) => ({
+      ...row,
+      text: edited ?? text,
+      edited: edited !== null,
+      flags: flags === null ? null : (JSON.parse(flags) as OpinionFlag[]),
+    }));
     const last = page.at(-1);
     if (!last || page.length < 2000) return;
     after = last.key;

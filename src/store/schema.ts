@@ -169,6 +169,19 @@ export interface Database {
     call_id: string;
     status: string;
     reason: string | null;
+    alignment: number | null;
+    extends_topic: number | null;
+    flags: string | null;
+    edited: string | null;
+  };
+  turn_marks: { stage_run_id: string; dialogue_id: string; turn_idx: number; mark: string };
+  dialogue_gates: {
+    stage_run_id: string;
+    dialogue_id: string;
+    shown: string;
+    consistent: number;
+    reason: string;
+    call_id: string;
   };
   opinion_readings: {
     opinion_id: string;
@@ -219,7 +232,14 @@ export interface Database {
     scripted: number;
     created_at: number;
   };
-  reviews: { subject: string; mark: string; note: string | null; reviewer: string; at: number };
+  reviews: {
+    subject: string;
+    mark: string;
+    note: string | null;
+    reviewer: string;
+    at: number;
+    text: string | null;
+  };
   samples: {
     id: string;
     run_id: string;

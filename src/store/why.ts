@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import { calibrationOf, promptIn, type CalibrationRow } from './calibrations.ts';
 import type { Database } from './schema.ts';
+import { reviewsOf, type Review } from './reviews.ts';
 import type { Reader } from './store.ts';
 
 type Table<T extends keyof Database> = Selectable<Database[T]>;
@@ -27,7 +28,13 @@ interface Membership {
 }
 
 /** An opinion with all that was found about it. */
-export interface OpinionRecord extends Table<'opinions'> {
+export interface OpinionRecord extends Omit<Table<'opinions'>, 'flags'> {
+  /** By the extractor; null where it was not asked. */
+  flags: string[] | null;
+  /** Whether its turn shows understanding of another culture, as the extractor saw it. */
+  understands: boolean;
+  /** What people said of its words, the newest first. */
+  reviews: Review[];
   /** False where a later refinement took the place of the one that made it. */
   current: boolean;
   verdicts: VerdictRecord[];
@@ -52,7 +59,18 @@ export async function opinionRecords(
     .innerJoin('calls as spoken', 'spoken.id', 't.call_id')
     .innerJoin('calls as made', 'made.id', 'o.call_id')
     .selectAll('o')
-    .select(['s.current', 'spoken.scripted as spoken_scripted', 'made.scripted as made_scripted']);
+    .select(['s.current', 'spoken.scripted as spoken_scripted', 'made.scripted as made_scripted'])
+    .select((e) =>
+      e
+        .selectFrom('turn_marks as m')
+        .innerJoin('stage_runs as x', 'x.id', 'm.stage_run_id')
+        .select((inner) => inner.fn.countAll<number>().as('n'))
+        .whereRef('m.dialogue_id', '=', 'o.dialogue_id')
+        .whereRef('m.turn_idx', '=', 'o.turn_idx')
+        .where('m.mark', '=', 'understands')
+        .where('x.current', '=', 1)
+        .as('understands'),
+    );
   const rows = await (
     'dialogueId' in which
       ? query.where('o.dialogue_id', '=', which.dialogueId).where('s.current', '=', 1)
@@ -78,10 +96,15 @@ export async function opinionRecords(
     .where('opinion_id', 'in', ids)
     .orderBy('id')
     .execute();
-  return rows.map(({ current, spoken_scripted, made_scripted, ...row }) => {
+  const reviews = new Map<string, Review[]>();
+  for (const id of ids) reviews.set(id, await reviewsOf(read, id));
+  return rows.map(({ current, spoken_scripted, made_scripted, flags, understands, ...row }) => {
     const own = verdicts.filter(({ opinion_id }) => opinion_id === row.id);
     return {
       ...row,
+      flags: flags === null ? null : (JSON.parse(flags) as string[]),
+      understands: (understands ?? 0) > 0,
+      reviews: reviews.get(row.id) ?? [],
       current: current === 1,
       verdicts: own,
       cluster: memberships.get(row.id) ?? null,

@@ -1,5 +1,9 @@
 import { sql, type RawBuilder } from 'kysely';
+import type { EXTENDS as Extends } from '../refinement/decide.ts';
 import type { Store } from './store.ts';
+
+/** The reason of opinions that are of no answer. */
+export const EXTENDS: typeof Extends = 'grounded; extends the topic';
 
 /** Opinions of the delegates that meet a condition, in the stages that stand. */
 const counted = (condition: RawBuilder<unknown>): RawBuilder<number> => sql<number>`coalesce(sum((
@@ -38,8 +42,10 @@ export async function yieldsIn(
       'p.country',
       's.code',
       e.fn.countAll<number>().as('assigned'),
-      counted(sql`o.status = 'accepted'`).as('accepted'),
-      counted(sql`(o.status = 'accepted' OR o.reason = 'quota is full')`).as('sound'),
+      counted(sql`o.status = 'accepted' AND o.reason <> ${EXTENDS}`).as('accepted'),
+      counted(sql`(o.status = 'accepted' AND o.reason <> ${EXTENDS} OR o.reason = 'quota is full')`).as(
+        'sound',
+      ),
     ])
     .where('d.run_id', '=', runId)
     .where('q.role', '=', 'delegate')

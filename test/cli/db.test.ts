@@ -103,3 +103,36 @@ test('each help has examples', async () => {
   for (const argv of [['db'], ['db', 'backup']])
     expect((await terminal(...argv, '--help')).out).toContain('Examples:');
 });
+
+test('a database of the first schema is told to be older, and after an upgrade shows its opinions and takes reviews', async () => {
+  const folder = temporaryFolder();
+  const db = join(folder, 'old.db');
+  const old = openSqlite(db);
+  old.exec(readFileSync('db/migrations/sqlite/001-initial.sql', 'utf8'));
+  old.pragma(`application_id = ${0x4350726b}`);
+  old.pragma('user_version = 1');
+  old.exec(
+    `INSERT INTO topics VALUES ('T1', 'test', 'test', 'Tea is good.', NULL);
+     INSERT INTO runs VALUES ('r', 's', 'f', 'finished', NULL, 'done', 1, '{"cultures":[]}', '{}', 0, NULL, 1, 1, 1, NULL);
+     INSERT INTO personas VALUES ('p', 'p', 'r', 'turkish', 'TUR', 'Ali', '18-29', 'male');
+     INSERT INTO dialogues VALUES ('dddd', 'd', 'r', 'T1', 'main', 'free-chat', 'cross-cultural', 'en', 2, 0, 0, 0, 'finished', 'x');
+     INSERT INTO participants VALUES ('dddd', 1, 'p', 'delegate');
+     INSERT INTO calls VALUES ('c', 'k', 'x', 'm', 0, 'ok', '{"messages":[],"max_tokens":9}', '{}', 1, 0, 1, NULL, 1, 1);
+     INSERT INTO turns VALUES ('dddd', 1, 1, 'p', 'public', 'Tea is good.', 'c', '[]');
+     INSERT INTO stage_runs VALUES ('s', 'r', 'extract', 'f', '{}', NULL, 'finished', 1, 1);
+     INSERT INTO opinions VALUES ('oooo', 'o', 'dddd', 1, 'p', 's', 'Tea is good.', 'Tea is good.', 0, 12, 'belief', NULL, 'agree', NULL, 'c', 'accepted', 'grounded; no stance claimed');`,
+  );
+  old.close();
+  const read = await terminal('inspect', 'opinion', 'oooo', '--db', db);
+  expect(read.code).toBe(1);
+  expect(read.err).toContain('culturepark db upgrade');
+  expect((await terminal('db', 'upgrade', '--db', db)).out).toContain('is up to date');
+  const { code, out } = await terminal('inspect', 'opinion', 'oooo', '--db', db);
+  expect(code).toBe(0);
+  expect(out).toMatch(/class +belief/);
+  expect(out).not.toMatch(/flags|extends/);
+  expect((await terminal('review', 'reject', 'oooo', '--db', db, '--note', 'no')).code).toBe(0);
+  const why = await terminal('why', 'oooo', '--db', db);
+  expect(why.out).toMatch(/✗ dropped\n +rejected by a person: “no”/);
+  expect((await terminal('db', 'upgrade', '--db', join(folder, 'none.db'))).code).toBe(1);
+});

@@ -56,7 +56,7 @@ test('a sample goes back to opinion, verdict, turn, call, persona and survey cel
   expect(out).toContain('SCRIPTED REHEARSAL');
   expect(block(out, `Sample ${sample.id}`)).toMatch(/status +unverified: its judge is not calibrated/);
   expect(block(out, `← Opinion ${sample.opinion_id}`)).toMatch(
-    /prompt +refinement.yaml version 1 \([a-z2-7]{8}\)/,
+    /prompt +refinement.yaml version 2 \([a-z2-7]{8}\)/,
   );
   expect(block(out, '+ Verdict')).toMatch(
     /entail, judged by scripted-1 \(the scripted rehearsal model\), not calibrated/,

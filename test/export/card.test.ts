@@ -14,6 +14,7 @@ const manifest = (more: Partial<Manifest> = {}): Manifest => ({
     synthetic: true,
     scripted_rows: 0,
     rewritten_rows: 0,
+    flagged_rows: { hateful: 0, 'personal-data': 0, stereotype: 0, not_asked: 0 },
     verification: 'The rows are **unverified**.',
     judges: [],
   },

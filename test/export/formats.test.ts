@@ -11,6 +11,7 @@ const english = loadTexts('en', survey);
 const scale = survey.scales.get([...survey.cells.values()][0]?.scale.id ?? '')!;
 
 const source = (more: Partial<SampleSource> = {}): SampleSource => ({
+  ...{ kind: 'opinion', edited: false, flags: [] },
   ...{ id: 'i', key: 'k', opinionId: 'o', dialogueId: 'd', runId: 'r', culture: 'german', country: 'DEU' },
   ...{ countryName: 'Germany', language: 'en', topicId: 'Q1', statement: 'Work comes first.' },
   ...{ opinion: 'I work to live.', rewritten: false, status: 'unverified', scripted: false },

@@ -71,6 +71,54 @@ test.each<
   expect(decide(opinion, { ...fine, ...facts })).toEqual({ status, reason });
 });
 
+test.each<[string, Partial<typeof said & { extendsTopic: boolean }>, Partial<Facts>, string, string]>([
+  [
+    'an irrelevant one that extends the topic, where such are kept',
+    { extendsTopic: true },
+    { verdict: 'irrelevant', keepExtends: true },
+    'accepted',
+    'grounded; extends the topic',
+  ],
+  [
+    'one that extends the topic, where such are not kept',
+    { extendsTopic: true },
+    { verdict: 'irrelevant' },
+    'dropped',
+    'irrelevant',
+  ],
+  [
+    'an irrelevant one that extends nothing',
+    { extendsTopic: false },
+    { verdict: 'irrelevant', keepExtends: true },
+    'dropped',
+    'irrelevant',
+  ],
+  [
+    'a contradiction that extends the topic',
+    { extendsTopic: true },
+    { verdict: 'contradict', keepExtends: true },
+    'dropped',
+    'contradict',
+  ],
+  [
+    'one that extends the topic and entails the stance',
+    { extendsTopic: true },
+    { keepExtends: true },
+    'accepted',
+    'grounded; entails the stance',
+  ],
+  [
+    'one of a dialogue that fails the gate',
+    {},
+    { gateFault: 'values only stated' },
+    'dropped',
+    'values only stated',
+  ],
+  ['one in another language', {}, { otherLanguage: true }, 'dropped', 'another language'],
+])('%s', (_, opinion, facts, status, reason) => {
+  expect(decide({ ...said, ...opinion }, { ...fine, ...facts })).toEqual({ status, reason });
+});
+
 test('two judges come to their common verdict, or disagree; one that is missing is no verdict', () => {
   expect(vote(['entail', 'entail'], 2)).toBe('entail');
   expect(vote(['contradict', 'contradict'], 2)).toBe('contradict');
@@ -89,6 +137,8 @@ describe('whatever the facts', () => {
     representative: maybe,
     selected: maybe,
     includeRewritten: fc.boolean(),
+    gateFault: fc.constantFrom(null, 'values not shown'),
+    otherLanguage: fc.boolean(),
   });
 
   test('what is accepted has words in the turn, agrees with the stance, stands for its cluster and was selected', () => {
@@ -102,6 +152,21 @@ describe('whatever the facts', () => {
         }
         expect(reason === null).toBe(status === 'candidate');
       }),
+    );
+  });
+
+  test('a person wins, and what a person rejects leaves its place to others', () => {
+    fc.assert(
+      fc.property(
+        opinion,
+        facts,
+        fc.constantFrom('accept', 'edit', 'reject' as const),
+        (one, found, review) => {
+          const { status } = decide(one, { ...found, review });
+          expect(status).toBe(review === 'reject' ? 'dropped' : 'accepted');
+          expect(screen(one, { ...found, review }) === undefined).toBe(review !== 'reject');
+        },
+      ),
     );
   });
 

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/refinement/decide.ts';
-import { applyExtract, planExtract } from '../../src/refinement/extract.ts';
+import { applyExtract, planExtract, understandingTurns } from '../../src/refinement/extract.ts';
+import { loadRefinementPrompts, stagePromptHash } from '../../src/refinement/prompts.ts';
 import { harvested, type Scene } from '../../src/refinement/scene.ts';
 import type { ChatRequest } from '../../src/models/port.ts';
 import { first } from '../dialogue/staged.ts';
@@ -218,6 +220,63 @@ describe('an opinion', () => {
       const quote = said.split(/(?<=[.。])\s*/u)[1] as string;
       expect(extract(sceneOf(dialogue, ['x', said]), entry(1, quote))[0]?.quote).toBe(quote);
     }
+  });
+});
+
+describe('what is asked beside the words of an opinion', () => {
+  const quote = 'My parents gave up a lot.';
+  const reply = (more: object, understanding?: number[]) =>
+    JSON.stringify({ opinions: [entry(1, quote, quote, more)], ...(understanding ? { understanding } : {}) });
+
+  test('is kept: subtype, whether it extends the topic, flags', () => {
+    const asked = { subtype: 'social', extends: true, flags: ['stereotype', 'hateful'] };
+    expect(planExtract(scene, copy)?.schema?.fault(JSON.parse(reply(asked, [1])))).toBeUndefined();
+    expect(applyExtract(scene, reply(asked), from)).toMatchObject([
+      {
+        class: 'belief',
+        subtype: 'social',
+        extendsTopic: true,
+        flags: ['hateful', 'stereotype'],
+        alignment: 1,
+      },
+    ]);
+  });
+
+  test('is unknown where the reply does not say, which costs no second call, and never guessed', () => {
+    expect(planExtract(scene, copy)?.schema?.fault(JSON.parse(reply({})))).toBeUndefined();
+    expect(applyExtract(scene, reply({}), from)).toMatchObject([
+      { subtype: null, extendsTopic: null, flags: null },
+    ]);
+    // Food is a kind of custom, and this is a belief.
+    expect(applyExtract(scene, reply({ subtype: 'food' }), from)[0]?.subtype).toBeNull();
+    expect(planExtract(scene, copy)?.schema?.fault(JSON.parse(reply({ flags: ['rude'] })))).toBeTruthy();
+  });
+
+  test('turns that show understanding of another culture are harvested ones, and between cultures only', () => {
+    expect(understandingTurns(scene, reply({}, [3, 0, 1]))).toEqual([1, 3]);
+    expect(understandingTurns(scene, reply({}))).toEqual([]);
+    expect(understandingTurns(sceneOf(inCultural, words), reply({}, [0, 1]))).toEqual([]);
+  });
+
+  test('prompts from before ask what they asked, to the letter: their calls are paid', () => {
+    const before = loadRefinementPrompts(
+      readFileSync('test/fixtures/refinement-version-1.yaml', 'utf8'),
+    ).prompts;
+    const old = planExtract({ ...scene, prompts: before }, copy);
+    expect(textOf(old)).not.toMatch(/subtype|flags|understanding/);
+    const { properties } = old!.schema!.schema as {
+      properties: { opinions: { items: { properties: object } } };
+    };
+    expect(Object.keys(properties)).toEqual(['opinions']);
+    expect(Object.keys(properties.opinions.items.properties)).toEqual([
+      'turn',
+      'quote',
+      'opinion',
+      'polarity',
+      'class',
+    ]);
+    // As it was when these prompts were the shipped ones.
+    expect(stagePromptHash(before, 'extract')).toBe('qwq3qo3bjxpx4iwlunw3zqtes3');
   });
 });
 
