@@ -39,7 +39,7 @@ export async function* opinionPages(read: Reader, runId: string): AsyncGenerator
       JOIN turns u ON u.dialogue_id = d.id AND u.idx = o.turn_idx JOIN calls c ON c.id = u.call_id
       LEFT JOIN stances st ON st.persona_id = p.id AND st.topic_id = d.topic_id
       LEFT JOIN opinion_readings e ON e.opinion_id = o.id AND e.stage_run_id = ${reading?.id ?? ''}
-        AND o.reason <> ${EXTENDS}
+        AND coalesce(o.reason, '') <> ${EXTENDS}
       WHERE d.id IN (${sql.join(ids)})
       ORDER BY d.key, p.culture, p.country, e.code`.execute(read);
     yield rows;
