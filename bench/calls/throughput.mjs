@@ -14,8 +14,10 @@ setFlagsFromString('--heap-growing-percent=100');
 const cases = [
   { inFlight: 64, latency: 500, dialogues: 128, turns: 32, atLeast: 0.98 },
   { inFlight: 256, latency: 1000, dialogues: 512, turns: 16, atLeast: 0.95 },
-  { inFlight: 1000, latency: 2000, dialogues: 2000, turns: 8, atLeast: 0.95 },
+  { inFlight: 1000, latency: 2000, dialogues: 4000, turns: 8, atLeast: 0.95 },
 ];
+
+const TOPICS = ['Q27', 'Q28', 'Q29', 'Q31', 'Q33', 'Q39', 'Q158', 'Q159'];
 
 async function server(latency) {
   const child = spawn(process.execPath, [new URL('server.mjs', import.meta.url).pathname, String(latency)], {
@@ -53,7 +55,7 @@ async function pipeline(url, { inFlight, dialogues, turns }) {
   const scenario = join(folder, 'bench.yaml');
   writeFileSync(
     scenario,
-    `cultures: [turkish]\ntopics: [Q27]\ndialogues_per_cell: ${dialogues}\nprotocol: free-chat\nturns: ${turns}\n`,
+    `cultures: [turkish]\ntopics: [${TOPICS}]\ndialogues_per_cell: ${dialogues / TOPICS.length}\nprotocol: free-chat\nturns: ${turns}\n`,
   );
   const store = openStore(join(folder, 'bench.db'));
   let started = 0;

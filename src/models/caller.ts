@@ -110,7 +110,7 @@ export function createCaller(setting: CallerSetting): Caller {
   /** Ends all waiting, at an abort or a stop; calls in flight know of the abort alone. */
   const waiting = AbortSignal.any([signal, halt.signal]);
   // Any number of calls may wait; Node warns from the eleventh on.
-  setMaxListeners(0, waiting);
+  setMaxListeners(0, waiting, signal);
   const stop = (reason: RunStopped): RunStopped => {
     stopped ??= reason;
     halt.abort(stopped);

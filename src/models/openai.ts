@@ -157,16 +157,21 @@ function chatModel(provider: string, model: string, timeouts: Timeouts, invoke: 
     scripted: false,
     free: false,
     async chat(request, signal) {
+      // Not AbortSignal.any: in Node 20 a signal that lives long keeps something of each that was joined to it.
       const limit = new AbortController();
-      const callOff = afterAwake(timeouts.total, () => limit.abort());
+      const abort = (): void => limit.abort();
+      const callOff = afterAwake(timeouts.total, abort);
+      signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) abort();
       try {
-        return toReply(await invoke(request, AbortSignal.any([signal, limit.signal])));
+        return toReply(await invoke(request, limit.signal));
       } catch (error) {
         if (signal.aborted) throw new ModelFault('aborted', 'interrupted', { cause: error });
         if (limit.signal.aborted)
           throw new ModelFault('timeout', `no reply within ${timeouts.total / 1000} s`, { cause: error });
         throw toFault(error);
       } finally {
+        signal.removeEventListener('abort', abort);
         callOff();
       }
     },
