@@ -271,9 +271,11 @@ async function decideAll(
     for (const row of page) {
       // Only what the next steps need: all candidates of a run are held at once.
       const { id, key, text, quote, polarity, rewriteOf, culture, topicId, country, stanceCode: code } = row;
+      const { class: sort, subtype, verdicts } = row;
       const answer = answerKey({ culture, topicId, country, code });
-      if (!screen(row, screening(row)))
-        passed.push({ id, key, text, quote, polarity, rewriteOf, culture, topicId, answer });
+      const confidence = verdicts.filter((one) => one === 'entail').length / input.judges.length;
+      const judged = { text, quote, rewriteOf, class: sort, subtype, confidence };
+      if (!screen(row, screening(row))) passed.push({ id, key, ...judged, polarity, culture, topicId, answer });
     }
   }
   const deduplication = await open(
@@ -282,7 +284,7 @@ async function decideAll(
     stages.last,
   );
   input.watch('deduplicate', passed.length, '');
-  const clusters = deduplicate(passed, { threshold: refinement.threshold });
+  const clusters = await deduplicate(passed, { threshold: refinement.threshold });
   for (const page of pages(clusters, 300))
     await store.write((trx) => saveClusters(trx, deduplication.id, page));
   await finishStage(store, deduplication.id);
