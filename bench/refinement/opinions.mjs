@@ -106,8 +106,12 @@ export function madeOpinions(count) {
   }
   return {
     planted,
-    opinions: opinions.map(({ at: _, ...own }, i) => ({
-      ...own,
+    opinions: opinions.map(({ culture, topicId, polarity, text }, i) => ({
+      culture,
+      topicId,
+      polarity,
+      text,
+      language: 'en',
       id: `o${i}`,
       key: String(i).padStart(8, '0'),
       quote: '',

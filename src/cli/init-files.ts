@@ -56,6 +56,11 @@ turns: 6
 # The delegates of a culture, and the second delegate where two of one culture talk, may have models of their own.
 #   delegates: { turkish: openai:gpt-4o }
 
+# An embedder finds opinions that say the same in other words, beside the character n-grams: openai:NAME, local:FILE.gguf,
+# or a map with an address, key, limits and timeout of its own, as models have.
+#: embedder: none
+# embedder: { model: openai:text-embedding-3-small, base_url: 'https://llm.example.org/v1', api_key_env: MY_KEY }
+
 # Fixes every draw; 1 unless given.
 # seed: 1
 
@@ -73,8 +78,11 @@ max_calls: 2000
 # samples: { per_culture: 500, max_dialogues: 2000 }
 
 refinement:
-  # From this likeness on (Jaccard of character 5-grams) two opinions say the same.
-  threshold: 0.7
+  # From this likeness on (Jaccard of character 5-grams) two opinions of one side say the same.
+  threshold: 0.6
+  # The same for an embedder (see embedder above: cosine), in the languages that its threshold was measured in.
+  embedding_threshold: 0.8
+  embedding_languages: [en]
   # Rewrite opinions that contradict the persona's answer, and let verified rewrites into the samples.
   rewrite: true
   include_rewritten: false

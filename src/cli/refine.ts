@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import type { Context } from './program.ts';
 import { dbOption, jsonOption, numeric, several, single } from './options.ts';
-import { runOptions } from './run.ts';
+import { embedderOf, runOptions } from './run.ts';
 
 export const refineCommand = (context: Context): CommandModule => ({
   command: 'refine [run]',
@@ -16,6 +16,11 @@ export const refineCommand = (context: Context): CommandModule => ({
           describe: 'Change a key of the scenario: path=value (may be repeated)',
           requiresArg: true,
         },
+        embedder: {
+          type: 'string',
+          describe: 'Make the clusters anew with this embedder: openai:NAME, local:FILE.gguf or none',
+          requiresArg: true,
+        },
         'max-calls': runOptions['max-calls'],
         'max-cost': runOptions['max-cost'],
         json: jsonOption,
@@ -27,7 +32,7 @@ export const refineCommand = (context: Context): CommandModule => ({
     context.exitCode = await refineFromFlags({
       run: argv['run'] as string | undefined,
       db: single('db', argv['db']) as string,
-      set: several(argv['set']),
+      set: [...several(argv['set']), ...embedderOf(argv['embedder'])],
       maxCalls: numeric('max-calls', argv['maxCalls'], { least: 0 }),
       maxCost: numeric('max-cost', argv['maxCost'], { whole: false, least: 0 }),
       json: argv['json'] === true,

@@ -216,11 +216,16 @@ const without: readonly (keyof Scenario)[] = [
  * credentials or logging. A seed counts where somebody gave it.
  */
 export function fingerprintOf({ config, props, plan }: Prepared, models: RunModels): string {
-  const scenario = Object.fromEntries(
+  const scenario: Record<string, unknown> = Object.fromEntries(
     Object.entries(config.scenario).filter(([key]) => !without.includes(key as keyof Scenario)),
   );
   // Younger than the others: runs from before it go on.
   if (scenario['personas'] === 'answers') delete scenario['personas'];
+  if (scenario['embedder'] === 'none') {
+    const { embedding_threshold: _, embedding_languages: __, ...refinement } = config.scenario.refinement;
+    delete scenario['embedder'];
+    scenario['refinement'] = refinement;
+  }
   // A cap on dialogues may be raised in the middle of a run.
   if (config.scenario.samples) scenario['samples'] = { ...config.scenario.samples, max_dialogues: undefined };
   const topics = plan.topics.map((topic: Topic) => [

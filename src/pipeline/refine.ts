@@ -31,7 +31,9 @@ import {
 } from '../store/opinions.ts';
 import type { Store, Trx } from '../store/store.ts';
 import { concurrently, underWay } from './concurrently.ts';
+import { embedderKey, vectorsFrom, type OpenedEmbedder } from './embed.ts';
 import { answerKey, type Quota } from './quota.ts';
+import type { Scenario } from './scenario.ts';
 import { stageDialogue, type Props } from './stage.ts';
 
 export interface RefineInput {
@@ -47,6 +49,8 @@ export interface RefineInput {
   round: number;
   /** How many samples of each answer are selected; undefined where the scenario asks for no quotas. */
   quotas: readonly Quota[] | undefined;
+  /** Finds opinions that say the same in other words, where the scenario asks for it. */
+  embedder?: OpenedEmbedder | undefined;
   /** Told of each stage, and of its progress in dialogues: the last one's id, where it is about one. */
   watch: (stage: StageName, done: number, dialogueId: string) => void;
   stageDone: (stage: StageName) => void;
@@ -271,20 +275,35 @@ async function decideAll(
     for (const row of page) {
       // Only what the next steps need: all candidates of a run are held at once.
       const { id, key, text, quote, polarity, rewriteOf, culture, topicId, country, stanceCode: code } = row;
-      const { class: sort, subtype, verdicts } = row;
+      const { class: sort, subtype, verdicts, language } = row;
       const answer = answerKey({ culture, topicId, country, code });
       const confidence = verdicts.filter((one) => one === 'entail').length / input.judges.length;
       const judged = { text, quote, rewriteOf, class: sort, subtype, confidence };
-      if (!screen(row, screening(row))) passed.push({ id, key, ...judged, polarity, culture, topicId, answer });
+      if (!screen(row, screening(row)))
+        passed.push({ id, key, ...judged, polarity, culture, topicId, language, answer });
     }
   }
   const deduplication = await open(
     'deduplicate',
-    { threshold: refinement.threshold, include_rewritten: refinement.include_rewritten, ...roundOf(input) },
+    {
+      // What clusters are made by: 2 takes the judges' confidence and the information of an opinion into account.
+      version: 2,
+      threshold: refinement.threshold,
+      ...(input.embedder ? embeddingOf(input.embedder, refinement) : {}),
+      include_rewritten: refinement.include_rewritten,
+      ...roundOf(input),
+    },
     stages.last,
   );
   input.watch('deduplicate', passed.length, '');
-  const clusters = await deduplicate(passed, { threshold: refinement.threshold });
+  const clusters = await deduplicate(passed, {
+    threshold: refinement.threshold,
+    embedding: input.embedder && {
+      threshold: refinement.embedding_threshold,
+      languages: refinement.embedding_languages,
+      vectorsOf: vectorsFrom({ ...input, concurrency: props.scenario.concurrency, embedder: input.embedder }),
+    },
+  });
   for (const page of pages(clusters, 300))
     await store.write((trx) => saveClusters(trx, deduplication.id, page));
   await finishStage(store, deduplication.id);
@@ -323,6 +342,14 @@ async function decideAll(
     });
     for (const part of pages(decisions, 1000)) await store.write((trx) => saveDecisions(trx, part));
   }
+}
+
+/** What the settings of the deduplication say of an embedder. */
+function embeddingOf(
+  embedder: OpenedEmbedder,
+  { embedding_threshold, embedding_languages }: Scenario['refinement'],
+): Record<string, unknown> {
+  return { embedder: embedderKey(embedder), embedding_threshold, embedding_languages };
 }
 
 /** Tells the stages over a whole run after a further round from those before it. */

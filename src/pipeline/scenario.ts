@@ -7,7 +7,7 @@ import { UserError } from '../errors.ts';
 import { suggestion } from '../nearest.ts';
 import { packageRoot } from '../paths.ts';
 import { isSecretName, parseYaml, readText, type YamlFile } from '../yaml-file.ts';
-import { modelsSchema } from './model-setting.ts';
+import { embedderSchema, modelsSchema } from './model-setting.ts';
 
 const name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'letters, digits, ".", "-" and "_"');
 const positive = z.number().int().positive();
@@ -75,6 +75,9 @@ export const scenarioSchema = z.strictObject({
     .default(2)
     .describe('how often a reply that breaks the role is asked for again'),
   models: modelsSchema.prefault({}).describe('a model for all, or one a role: a name, or a map'),
+  embedder: embedderSchema
+    .default('none')
+    .describe('finds opinions that say the same in other words, beside the character n-grams'),
   seed: z.number().int().optional().describe('fixes every draw; 1 unless given, and --new takes a fresh one'),
   concurrency: positive.max(10_000).default(16).describe('calls in flight'),
   requests_per_minute: positive.optional(),
@@ -103,8 +106,18 @@ export const scenarioSchema = z.strictObject({
         .number()
         .min(0.3)
         .max(1)
-        .default(0.7)
+        .default(0.6)
         .describe('character 5-gram Jaccard from which two opinions are near-duplicates'),
+      embedding_threshold: z
+        .number()
+        .min(0.3)
+        .max(1)
+        .default(0.8)
+        .describe("cosine of the embedder's vectors from which two opinions are near-duplicates"),
+      embedding_languages: z
+        .array(z.string().min(2))
+        .default(['en'])
+        .describe('languages in which the embedder is used; its threshold is validated for English only'),
       rewrite: z.boolean().default(true).describe('rewrite contradictions'),
       quotes: z
         .enum(['copy', 'choose'])
@@ -247,7 +260,8 @@ function parseChange(given: string): Change {
   const path = changedPath(given);
   const raw = given.slice(at + 1);
   // What may hold a key by mistake is not repeated.
-  const hidden = isSecretName(path.at(-1)) || (path[0] === 'models' && /^\s*[[{]/.test(raw));
+  const hidden =
+    isSecretName(path.at(-1)) || ((path[0] === 'models' || path[0] === 'embedder') && /^\s*[[{]/.test(raw));
   const text = hidden ? `${given.slice(0, at)}=…` : given;
   if (
     path.some((part) => part === '' || part === '__proto__' || part === 'constructor' || part === 'prototype')
@@ -268,11 +282,14 @@ function parseChange(given: string): Change {
 /** The path of a `path=value` change. */
 export const changedPath = (change: string): string[] => change.slice(0, change.indexOf('=')).split('.');
 
+/** Whether a name that stands there is a model's. */
+const namesModel = ([top, ...rest]: readonly string[]): boolean =>
+  top === 'embedder' || (top === 'models' && rest.length > 0);
+
 function withChange(before: unknown, { path, value, text }: Change, above: readonly string[] = []): unknown {
   const [key, ...rest] = path as [string, ...string[]];
   // A model's name is a map of that name alone, which the change adds to.
-  const plain =
-    typeof before === 'string' && above[0] === 'models' && above.length > 1 ? { model: before } : before;
+  const plain = typeof before === 'string' && namesModel(above) ? { model: before } : before;
   if (plain !== null && plain !== undefined && typeof plain !== 'object') {
     throw new UserError(`--set ${text}: "${key}" lies below a plain value.`, {
       mend: 'Check the path against scenarios/scenario.schema.json.',

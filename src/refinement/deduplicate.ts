@@ -11,6 +11,8 @@ export interface Candidate extends Judged {
   polarity: Polarity;
   culture: string;
   topicId: string;
+  /** Of the dialogue (ISO 639-1). */
+  language: string;
 }
 
 export interface OpinionCluster {
@@ -24,15 +26,15 @@ export interface OpinionCluster {
 export interface DeduplicationSettings {
   /** Least Jaccard similarity of character shingles. */
   threshold: number;
-  /** With an embedder: the vectors of texts, and their least cosine. */
-  embedding?: { threshold: number; vectorsOf: VectorsOf } | undefined;
+  /** With an embedder: the vectors of texts, their least cosine, and the languages that it is used in. */
+  embedding?: { threshold: number; languages: readonly string[]; vectorsOf: VectorsOf } | undefined;
   /** Threads to work in; as many as pay unless given. */
   threads?: number | undefined;
 }
 
-/** The unit vectors of texts, end to end. */
+/** The unit vectors of texts, end to end; zeros for those that have none (null). */
 export type VectorsOf = (
-  texts: readonly string[],
+  texts: readonly (string | null)[],
 ) => Promise<{ values: Float32Array<SharedArrayBuffer>; dimensions: number }>;
 
 /** The first one is none that words alone can be merged on. */
@@ -98,7 +100,13 @@ async function linksOf(
 ): Promise<NearDuplicate[]> {
   const vectors: Vectors | undefined = embedding && {
     threshold: embedding.threshold,
-    of: (places) => embedding.vectorsOf(places.map((at) => bestOf(twins[at] as Twins).text)),
+    of: (places) =>
+      embedding.vectorsOf(
+        places.map((at) => {
+          const { text, language } = bestOf(twins[at] as Twins);
+          return embedding.languages.includes(language) ? text : null;
+        }),
+      ),
   };
   return nearDuplicates(
     twins.map(({ text }) => text),

@@ -298,13 +298,14 @@ export async function saveClusters(
   clusters: readonly {
     representative: string;
     members: readonly { opinionId: string; method: string; similarity: number }[];
+    alsoIn: readonly string[];
   }[],
 ): Promise<void> {
-  for (const { representative, members } of clusters) {
+  for (const { representative, members, alsoIn } of clusters) {
     const id = shortId(stageRunId, representative);
     await trx
       .insertInto('clusters')
-      .values({ id, stage_run_id: stageRunId })
+      .values({ id, stage_run_id: stageRunId, also_in: JSON.stringify(alsoIn) })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
     for (const { opinionId, method, similarity } of members) {

@@ -8,6 +8,7 @@ const candidate = (id: string, text: string, more: Partial<Candidate> = {}): Can
   culture: 'turkish',
   topicId: 'Q27',
   confidence: 1,
+  language: 'en',
   ...more,
 });
 const settings = { threshold: 0.7 };
