@@ -57,9 +57,9 @@ turns: 6
 #   delegates: { turkish: openai:gpt-4o }
 
 # An embedder finds opinions that say the same in other words, beside the character n-grams: openai:NAME, local:FILE.gguf,
-# or a map with an address, key, limits and timeout of its own, as models have.
+# or a map with an address, key, limits and timeout of its own, as models have:
+#   { model: openai:text-embedding-3-small, base_url: 'https://llm.example.org/v1', api_key_env: MY_KEY }
 #: embedder: none
-# embedder: { model: openai:text-embedding-3-small, base_url: 'https://llm.example.org/v1', api_key_env: MY_KEY }
 
 # Fixes every draw; 1 unless given.
 # seed: 1
@@ -88,6 +88,11 @@ refinement:
   include_rewritten: false
   # Quotes are copied by the extractor (copy), or chosen among the sentences of the talk (choose: for small models).
   quotes: copy
+  # Within a quota the best opinions are taken, and among equals those unlike each other; from 0 to 1 it counts as well
+  # how typical one is of its culture and of no other.
+  distinctive: 0
+  # Largest share of the samples that may come from one model, persona or dialogue.
+  # max_share: { persona: 0.02, dialogue: 0.02 }
   # At most so many samples a culture, spread over its topics, without further rounds.
   # per_culture: 500
 

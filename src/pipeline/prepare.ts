@@ -221,11 +221,15 @@ export function fingerprintOf({ config, props, plan }: Prepared, models: RunMode
   );
   // Younger than the others: runs from before it go on.
   if (scenario['personas'] === 'answers') delete scenario['personas'];
+  const refinement: Partial<Scenario['refinement']> = { ...config.scenario.refinement };
+  if (refinement.distinctive === 0) delete refinement.distinctive;
+  if (Object.keys(refinement.max_share ?? {}).length === 0) delete refinement.max_share;
   if (scenario['embedder'] === 'none') {
-    const { embedding_threshold: _, embedding_languages: __, ...refinement } = config.scenario.refinement;
     delete scenario['embedder'];
-    scenario['refinement'] = refinement;
+    delete refinement.embedding_threshold;
+    delete refinement.embedding_languages;
   }
+  scenario['refinement'] = refinement;
   // A cap on dialogues may be raised in the middle of a run.
   if (config.scenario.samples) scenario['samples'] = { ...config.scenario.samples, max_dialogues: undefined };
   const topics = plan.topics.map((topic: Topic) => [

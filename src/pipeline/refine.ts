@@ -8,11 +8,13 @@ import { applyExtract, planExtract } from '../refinement/extract.ts';
 import { stagePromptHash } from '../refinement/prompts.ts';
 import { applyRewrite, planRewrite } from '../refinement/rewrite.ts';
 import type { Scene } from '../refinement/scene.ts';
-import { select, type Wanted } from '../refinement/select.ts';
+import { qualityOf } from '../refinement/quality.ts';
+import { select, type Selectable, type Wanted } from '../refinement/select.ts';
 import { stageNames, type StageName } from '../refinement/types.ts';
 import { applyVerify, planVerify, verifiable } from '../refinement/verify.ts';
 import { saveCalls } from '../store/calls.ts';
 import { attemptsIn, dialogueRows, turnsOf, type DialogueRow } from '../store/dialogues.ts';
+import { clustersBefore } from '../store/clusters.ts';
 import {
   candidates,
   finishStage,
@@ -270,7 +272,7 @@ async function decideAll(
     includeRewritten: refinement.include_rewritten,
   });
 
-  const passed: (Candidate & { answer: string })[] = [];
+  const passed: (Candidate & Omit<Selectable, 'opinionId' | 'quality'>)[] = [];
   for await (const page of candidates(store.read, source)) {
     for (const row of page) {
       // Only what the next steps need: all candidates of a run are held at once.
@@ -278,32 +280,30 @@ async function decideAll(
       const { class: sort, subtype, verdicts, language } = row;
       const answer = answerKey({ culture, topicId, country, code });
       const confidence = verdicts.filter((one) => one === 'entail').length / input.judges.length;
+      const said = { model: row.model, persona: row.personaId, dialogue: row.dialogueId };
       const judged = { text, quote, rewriteOf, class: sort, subtype, confidence };
       if (!screen(row, screening(row)))
-        passed.push({ id, key, ...judged, polarity, culture, topicId, language, answer });
+        passed.push({ id, key, ...judged, polarity, culture, topicId, language, answer, ...said });
     }
   }
-  const deduplication = await open(
-    'deduplicate',
-    {
-      // What clusters are made by: 2 takes the judges' confidence and the information of an opinion into account.
-      version: 2,
-      threshold: refinement.threshold,
-      ...(input.embedder ? embeddingOf(input.embedder, refinement) : {}),
-      include_rewritten: refinement.include_rewritten,
-      ...roundOf(input),
-    },
-    stages.last,
-  );
-  input.watch('deduplicate', passed.length, '');
-  const clusters = await deduplicate(passed, {
+  const merging = {
+    // What clusters are made by: 2 takes the judges' confidence and the information of an opinion into account.
+    version: 2,
     threshold: refinement.threshold,
-    embedding: input.embedder && {
-      threshold: refinement.embedding_threshold,
-      languages: refinement.embedding_languages,
-      vectorsOf: vectorsFrom({ ...input, concurrency: props.scenario.concurrency, embedder: input.embedder }),
-    },
-  });
+    ...(input.embedder ? embeddingOf(input.embedder, refinement) : {}),
+    include_rewritten: refinement.include_rewritten,
+    ...roundOf(input),
+  };
+  const before = await clustersBefore(store.read, input.runId, stages.last.id, merging);
+  const deduplication = await open('deduplicate', merging, stages.last);
+  input.watch('deduplicate', passed.length, '');
+  const { concurrency } = props.scenario;
+  const embedding = input.embedder && {
+    threshold: refinement.embedding_threshold,
+    languages: refinement.embedding_languages,
+    vectorsOf: vectorsFrom({ ...input, concurrency, embedder: input.embedder }),
+  };
+  const clusters = await deduplicate(passed, { threshold: refinement.threshold, embedding }, before);
   for (const page of pages(clusters, 300))
     await store.write((trx) => saveClusters(trx, deduplication.id, page));
   await finishStage(store, deduplication.id);
@@ -312,9 +312,13 @@ async function decideAll(
   const representatives = new Set(clusters.map(({ representative }) => representative));
   const members = new Set(passed.map(({ id }) => id));
   const wanted = wantedIn(input);
+  const { distinctive, max_share: maxShare } = refinement;
   const selection = await open(
     'select',
     {
+      version: 2,
+      ...(distinctive > 0 ? { distinctive } : {}),
+      ...(Object.keys(maxShare).length > 0 ? { max_share: maxShare } : {}),
       per_culture: wanted.kind === 'per_culture' ? wanted.n : null,
       ...(wanted.kind === 'quotas' ? { quotas: [...wanted.quotas] } : {}),
     },
@@ -322,21 +326,22 @@ async function decideAll(
   );
   const survivors = passed
     .filter(({ id }) => representatives.has(id))
-    .map(({ id, key, culture, topicId, answer }) => ({ opinionId: id, key, culture, topicId, answer }));
-  const selections = select(survivors, wanted);
+    .map(({ id, ...row }) => ({ ...row, opinionId: id, quality: qualityOf(row) }));
+  const selections = await select(survivors, wanted, { distinctive, maxShare, space: embedding });
   for (const page of pages(selections, 1000))
     await store.write((trx) => saveSelections(trx, selection.id, page));
   await finishStage(store, selection.id);
   input.watch('select', selections.length, '');
   input.stageDone('select');
 
-  const selected = new Map(selections.map((row) => [row.opinionId, row.selected]));
+  const selected = new Map(selections.map((row) => [row.opinionId, row]));
   for await (const page of candidates(store.read, source)) {
     const decisions = page.map((row) => {
       const facts: Facts = {
         ...screening(row),
         representative: members.has(row.id) ? representatives.has(row.id) : null,
-        selected: selected.get(row.id) ?? null,
+        selected: selected.get(row.id)?.selected ?? null,
+        leftOut: selected.get(row.id)?.reason ?? null,
       };
       return { opinionId: row.id, ...decide(row, facts) };
     });

@@ -12,6 +12,8 @@ import { embedderSchema, modelsSchema } from './model-setting.ts';
 const name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'letters, digits, ".", "-" and "_"');
 const positive = z.number().int().positive();
 
+const share = z.number().positive().max(1);
+
 const arm = z.strictObject({
   name,
   protocol: z.enum(protocolNames),
@@ -124,6 +126,18 @@ export const scenarioSchema = z.strictObject({
         .default('copy')
         .describe('the extractor copies the words of a quote, or chooses a sentence (small models)'),
       include_rewritten: z.boolean().default(false).describe('let verified rewrites into the samples'),
+      distinctive: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe(
+          'within a quota: how much it counts that an opinion is typical of its culture and of no other, beside being unlike those chosen before',
+        ),
+      max_share: z
+        .strictObject({ model: share.optional(), persona: share.optional(), dialogue: share.optional() })
+        .default({})
+        .describe('largest share of the samples that may come from one model, persona or dialogue'),
       per_culture: positive.optional().describe('at most so many samples a culture, spread over its topics'),
     })
     .prefault({}),

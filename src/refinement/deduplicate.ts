@@ -58,12 +58,18 @@ interface Twins {
  * there is an embedder. Two opinions of different polarity are never one cluster, whatever their words; an unknown
  * polarity merges only with equal normalised text. Every member is linked to its representative, the best of them
  * (`qualityOf`, then by key): nothing is merged through a third one. The result does not depend on the order of arrival.
+ *
+ * `before` are clusters that the same settings made of some of these opinions: where a topic and side has had nothing new
+ * they are taken over, and only the others are compared again. The result is the same.
  */
 export async function deduplicate(
   candidates: readonly Candidate[],
   settings: DeduplicationSettings,
+  before: readonly OpinionCluster[] = [],
 ): Promise<OpinionCluster[]> {
-  const twins = twinsOf(candidates);
+  const all = twinsOf(candidates);
+  const kept = takenOver(all, before);
+  const twins = all.filter(({ group }) => !kept.has(group));
   const known = twins.filter((one) => one.known);
   const links = await linksOf(known, settings);
   const inBlock = groupBy(
@@ -78,7 +84,7 @@ export async function deduplicate(
         const own = known[one] as Twins;
         others.set(own, (others.get(own) ?? new Set()).add(bestOf(known[other] as Twins).culture));
       }
-  return twins.flatMap((own) => {
+  const made = twins.flatMap((own) => {
     if (taken.has(own)) return [];
     const [best, ...copies] = own.members as [Candidate, ...Candidate[]];
     const likest = (inBlock.get(own) ?? []).sort((x, y) => y.similarity - x.similarity || x.b - y.b);
@@ -91,6 +97,25 @@ export async function deduplicate(
     ];
     return { representative: best.id, members, alsoIn: [...(others.get(own) ?? [])].sort() };
   });
+  return [...[...kept.values()].flat(), ...made];
+}
+
+/** By group, the clusters of before, where its opinions are the same as then. */
+function takenOver(
+  twins: readonly Twins[],
+  before: readonly OpinionCluster[],
+): Map<number, OpinionCluster[]> {
+  const kept = new Map<number, OpinionCluster[]>();
+  if (before.length === 0) return kept;
+  const clusterOf = new Map<string, OpinionCluster>();
+  for (const one of before) for (const { opinionId } of one.members) clusterOf.set(opinionId, one);
+  for (const [group, own] of groupBy(twins, (one) => one.group)) {
+    const ids = own.flatMap(({ members }) => members.map(({ id }) => id));
+    const clusters = new Set(ids.flatMap((id) => clusterOf.get(id) ?? []));
+    const size = [...clusters].reduce((sum, { members }) => sum + members.length, 0);
+    if (size === ids.length && ids.every((id) => clusterOf.has(id))) kept.set(group, [...clusters]);
+  }
+  return kept;
 }
 
 /** Links among the opinions of equal words, by their places in the list. */

@@ -226,6 +226,8 @@ export interface CandidateRow extends Opinion {
   topicId: string;
   language: string;
   dialogueKey: string;
+  /** That said the turn. */
+  model: string;
   stanceCode: number | null;
   /** One a judge: at most two. */
   verdicts: Verdict['verdict'][];
@@ -241,6 +243,10 @@ export async function* candidates(
       .selectFrom('opinions as o')
       .innerJoin('dialogues as d', 'd.id', 'o.dialogue_id')
       .innerJoin('personas as p', 'p.id', 'o.persona_id')
+      .innerJoin('turns as t', (join) =>
+        join.onRef('t.dialogue_id', '=', 'o.dialogue_id').onRef('t.idx', '=', 'o.turn_idx'),
+      )
+      .innerJoin('calls as c', 'c.id', 't.call_id')
       .leftJoin('stances as s', (join) =>
         join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'),
       )
@@ -263,6 +269,7 @@ export async function* candidates(
         'd.language',
         'd.key as dialogue_key',
         's.code as stance_code',
+        'c.model',
       ])
       .where('o.stage_run_id', '=', stage)
       .where('o.key', '>', after)
@@ -282,6 +289,7 @@ export async function* candidates(
       topicId: row.topic_id,
       language: row.language,
       dialogueKey: row.dialogue_key,
+      model: row.model,
       stanceCode: row.stance_code,
       verdicts: [row.lowest, row.highest].slice(0, row.judged ?? 0) as CandidateRow['verdicts'],
     }));

@@ -270,4 +270,44 @@ describe('whatever the opinions', async () => {
       { numRuns: 50 },
     );
   });
+
+  test('new ones meet the old without starting over, and the result is that of all at once', async () => {
+    const parts = fc.tuple(some, fc.nat(10));
+    await fc.assert(
+      fc.asyncProperty(parts, async ([list, first]) => {
+        const sorted = (found: Awaited<ReturnType<typeof deduplicate>>) =>
+          found
+            .map((one) => ({
+              ...one,
+              members: [...one.members].sort((a, b) => (a.opinionId < b.opinionId ? -1 : 1)),
+            }))
+            .sort((a, b) => (a.representative < b.representative ? -1 : 1));
+        const before = await deduplicate(list.slice(0, first), settings);
+        expect(sorted(await deduplicate(list, settings, before))).toEqual(
+          sorted(await deduplicate(list, settings)),
+        );
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('what has had nothing new is not compared again', async () => {
+    const old = [candidate('a', long), candidate('b', near), candidate('c', long, { topicId: 'Q28' })];
+    const compared: (string | null)[] = [];
+    const embedding = {
+      threshold: 0.99,
+      languages: ['en'],
+      vectorsOf: async (texts: readonly (string | null)[]) => {
+        compared.push(...texts);
+        const values = new Float32Array(new SharedArrayBuffer(texts.length * 8));
+        return { values, dimensions: 2 };
+      },
+    };
+    const before = await deduplicate(old, { ...settings, embedding });
+    compared.length = 0;
+    const more = candidate('d', 'Work comes first where I live.', { topicId: 'Q28' });
+    const found = await deduplicate([...old, more], { ...settings, embedding }, before);
+    expect(found).toHaveLength(3);
+    expect(compared.sort()).toEqual([long, more.text].sort());
+  });
 });
