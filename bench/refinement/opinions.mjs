@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 const folder = join(import.meta.dirname, '..', '..', 'db', 'calibration');
 const CULTURES = 9;
 const TOPICS = 50;
+const rest = { quote: '', rewriteOf: null, class: null, subtype: null, confidence: 1, language: 'en' };
 const sides = ['agree', 'middle', 'disagree'];
 
 /** Integers in [0, n): xorshift, so that each run has the same texts. */
@@ -34,6 +35,9 @@ function sources() {
       return { joint, lists: texts.map((text) => text.split(joint)) };
     });
 }
+
+/** As a database gives it: one string, not the pieces that it was put together from. */
+const whole = (text) => Buffer.from(text).toString();
 
 function collage({ joint, lists }, below) {
   // 150 on average, in Chinese too: between 40 and 260.
@@ -88,37 +92,25 @@ export function madeOpinions(count) {
       planted += kind < 20 ? 1 : 0;
       opinions.push({
         ...other,
-        text: change(other.text, language, below),
+        text: whole(change(other.text, language, below)),
         polarity: kind < 20 ? other.polarity : sides[(sides.indexOf(other.polarity) + 1) % sides.length],
       });
     } else {
       const block = blockAt();
       const at = block % CULTURES;
-      const rest = Math.floor(block / CULTURES);
+      const topic = Math.floor(block / CULTURES);
       opinions.push({
         at,
+        ...rest,
         culture: `culture ${at}`,
-        topicId: `Q${rest % TOPICS}`,
-        polarity: sides[Math.floor(rest / TOPICS)],
-        text: collage(languages[at], below),
+        topicId: `Q${topic % TOPICS}`,
+        polarity: sides[Math.floor(topic / TOPICS)],
+        text: whole(collage(languages[at], below)),
       });
     }
   }
-  return {
-    planted,
-    opinions: opinions.map(({ culture, topicId, polarity, text }, i) => ({
-      culture,
-      topicId,
-      polarity,
-      text,
-      language: 'en',
-      id: `o${i}`,
-      key: String(i).padStart(8, '0'),
-      quote: '',
-      rewriteOf: null,
-      class: null,
-      subtype: null,
-      confidence: 1,
-    })),
-  };
+  opinions.forEach((one, i) => {
+    Object.assign(one, { id: `o${i}`, key: String(i).padStart(8, '0') });
+  });
+  return { planted, opinions };
 }

@@ -151,9 +151,14 @@ const bestOf = ({ members }: Twins): Candidate => members[0] as Candidate;
 /** Opinions of equal words by block, in the order of their best ones, the best of all first. */
 function twinsOf(candidates: readonly Candidate[]): Twins[] {
   const ordered = candidates
-    .map((candidate) => ({ candidate, text: normalise(candidate.text), quality: qualityOf(candidate) }))
-    .sort((x, y) => y.quality - x.quality || (x.candidate.key < y.candidate.key ? -1 : 1))
-    .map(({ candidate, text }, rank) => ({ candidate, text, rank }));
+    .map((candidate) => ({
+      candidate,
+      text: normalise(candidate.text),
+      quality: qualityOf(candidate),
+      rank: 0,
+    }))
+    .sort((x, y) => y.quality - x.quality || (x.candidate.key < y.candidate.key ? -1 : 1));
+  ordered.forEach((one, rank) => (one.rank = rank));
   const twins: Twins[] = [];
   const topics = new Map<string, number>();
   let cell = 0;

@@ -86,6 +86,7 @@ function linkPlaces(
 ): Uint32Array {
   const { keys, threshold } = memory;
   const vectors = blocks ? undefined : memory.vectors;
+  const cosineOf = vectors && cosines(vectors, places);
   const first = memory.links === 'first' && !blocks;
   const size = places.length;
   if (size < 2) return places;
@@ -125,10 +126,10 @@ function linkPlaces(
         }
       }
     }
-    if (vectors)
+    if (vectors && cosineOf)
       for (let at = 0; at < opened && (open[at] as number) < best; at++) {
         const j = open[at] as number;
-        const cosine = Math.min(dot(vectors, place, places[j] as number), 1);
+        const cosine = cosineOf(i, j);
         if (cosine < vectors.threshold) continue;
         if (!first) {
           add(j, i, cosine, EMBEDDING);
@@ -152,19 +153,46 @@ function linkPlaces(
   return open.subarray(0, opened).map((at) => places[at] as number);
 }
 
-/** Dot product of two texts' vectors. */
-function dot({ values, dimensions }: NonNullable<Memory['vectors']>, i: number, j: number): number {
-  let a = i * dimensions;
-  let b = j * dimensions;
-  const end = a + dimensions;
+/** Dot product of a part of two vectors, which begin at a and b; `size` is a multiple of 4. */
+function dot(values: Float32Array, a: number, b: number, size: number): number {
   // Four sums: one alone would wait for itself.
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  for (; a + 3 < end; a += 4, b += 4) {
-    s0 += (values[a] as number) * (values[b] as number);
-    s1 += (values[a + 1] as number) * (values[b + 1] as number);
-    s2 += (values[a + 2] as number) * (values[b + 2] as number);
-    s3 += (values[a + 3] as number) * (values[b + 3] as number);
+  let s0 = 0.0;
+  let s1 = 0.0;
+  let s2 = 0.0;
+  let s3 = 0.0;
+  for (let d = 0; d < size; d += 4) {
+    s0 += (values[a + d] as number) * (values[b + d] as number);
+    s1 += (values[a + d + 1] as number) * (values[b + d + 1] as number);
+    s2 += (values[a + d + 2] as number) * (values[b + d + 2] as number);
+    s3 += (values[a + d + 3] as number) * (values[b + d + 3] as number);
   }
-  for (; a < end; a++, b++) s0 += (values[a] as number) * (values[b] as number);
   return s0 + s1 + s2 + s3;
+}
+
+/**
+ * The cosine of two of these texts' vectors, by their places in the list; -1 where it can't reach the threshold. Of most
+ * pairs the first half tells: what the second can add is at most the product of its lengths (Cauchy-Schwarz).
+ */
+function cosines(
+  { values, dimensions, threshold }: NonNullable<Memory['vectors']>,
+  places: Uint32Array,
+): (i: number, j: number) => number {
+  const half = 4 * Math.floor(dimensions / 8);
+  const rest = 4 * Math.floor((dimensions - half) / 4);
+  const last = half + rest;
+  const tails = Float64Array.from(places, (place) => {
+    let sum = 0;
+    for (let d = half; d < dimensions; d++) sum += (values[place * dimensions + d] as number) ** 2;
+    return Math.sqrt(sum);
+  });
+  const least = threshold - 1e-6;
+  return (i, j) => {
+    const a = (places[i] as number) * dimensions;
+    const b = (places[j] as number) * dimensions;
+    const first = dot(values, a, b, half);
+    if (first + (tails[i] as number) * (tails[j] as number) < least) return -1;
+    let sum = first + dot(values, a + half, b + half, rest);
+    for (let d = last; d < dimensions; d++) sum += (values[a + d] as number) * (values[b + d] as number);
+    return Math.min(sum, 1);
+  };
 }

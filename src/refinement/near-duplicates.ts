@@ -4,6 +4,7 @@ import { groupBy } from '../group-by.ts';
 import { openCrew, type Crew } from '../workers.ts';
 import { methods, work, type Links, type Memory, type Task } from './link.ts';
 import { planFor } from './minhash.ts';
+import type { Shingles } from './shingles.ts';
 
 /** Two texts that are nearly the same: `a < b` are their indexes, `similarity` the Jaccard of their shingle sets or the cosine of their vectors. */
 export interface NearDuplicate {
@@ -42,7 +43,7 @@ export interface NearDuplicateOptions {
 /** UTF-16 units from which threads pay for their start. */
 const MANY = 750_000;
 /** UTF-16 units, or numbers of vectors, that are held at once, where a block is not larger. */
-const WAVE = 2 ** 26;
+const WAVE = 2 ** 24;
 /** Texts a task. */
 const BATCH = 1000;
 
@@ -54,7 +55,7 @@ const BATCH = 1000;
  *
  * Equal texts of a block are given as pairs of the first one with each copy (similarity 1, `exact`), and only the first is
  * compared with other texts. The same input gives the same pairs, whatever the number of threads. Memory: 4 bytes a
- * character and 400 bytes a text of at most 64 million characters, or of the largest block.
+ * character and 400 bytes a text of at most 16 million characters, or of the largest block.
  *
  * Throws RangeError when the threshold is not in [0.2, 1] or `blocks` or `groups` has another length than `texts`.
  */
@@ -72,8 +73,9 @@ export async function nearDuplicates(
   const crew = threads > 0 ? openCrew<Task, Links>(workerFile, threads) : inThisThread;
   const found: NearDuplicate[] = [];
   try {
-    for (const wave of wavesOf(texts, options, found))
-      await linkWave(texts, wave, bands, options, crew, found);
+    const waves = [...wavesOf(texts, options, found)];
+    const room = roomFor(texts, waves, bands);
+    for (const wave of waves) await linkWave(texts, wave, room, options, crew, found);
   } finally {
     await crew.close();
   }
@@ -135,29 +137,39 @@ function firstsOf(texts: readonly string[], block: readonly number[], found: Nea
   return [...firsts.values()];
 }
 
+/** Memory for the largest wave, which all share: what is left to the garbage collection stays for long. */
+function roomFor(
+  texts: readonly string[],
+  waves: readonly (readonly number[][][])[],
+  bands: number,
+): Shingles & Pick<Memory, 'keys'> {
+  let [most, units] = [0, 0];
+  for (const wave of waves) {
+    const indexes = wave.flat(2);
+    most = Math.max(most, indexes.length);
+    units = Math.max(
+      units,
+      indexes.reduce((sum, index) => sum + (texts[index] as string).length, 0),
+    );
+  }
+  return { hashes: shared(units), starts: shared(most), ends: shared(most), keys: shared(most * bands) };
+}
+
 async function linkWave(
   texts: readonly string[],
   wave: readonly number[][][],
-  bands: number,
+  room: Shingles & Pick<Memory, 'keys'>,
   { threshold, links = 'all', vectors }: NearDuplicateOptions,
   crew: Crew<Task, Links>,
   found: NearDuplicate[],
 ): Promise<void> {
   const indexes = wave.flat(2);
-  const starts = shared(indexes.length);
   let units = 0;
   indexes.forEach((index, at) => {
-    starts[at] = units;
+    room.starts[at] = units;
     units += (texts[index] as string).length;
   });
-  const memory: Memory = {
-    hashes: shared(units),
-    starts,
-    ends: shared(indexes.length),
-    keys: shared(indexes.length * bands),
-    threshold,
-    links,
-  };
+  const memory: Memory = { ...room, threshold, links };
   if (vectors) {
     memory.vectors = { ...(await vectors.of(indexes)), threshold: vectors.threshold };
   }
