@@ -41,7 +41,8 @@ const timed = (what) => {
 };
 
 if (mode === 'none') {
-  const texts = opinions.map(({ text }) => normalise(text));
+  // Only the texts are held from here on.
+  const texts = opinions.splice(0).map(({ text }) => normalise(text));
   const links = await nearDuplicates(texts, { threshold: THRESHOLD, links: 'first', threads });
   timed(`${links.length} texts linked to ${new Set(links.map(({ a }) => a)).size} others`);
   await accuracy(

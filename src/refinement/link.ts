@@ -90,7 +90,8 @@ function linkPlaces(
   const first = memory.links === 'first' && !blocks;
   const size = places.length;
   if (size < 2) return places;
-  const slots = 2 ** Math.ceil(Math.log2(size));
+  // Few, for the sake of memory: what shares a slot is told apart by its key.
+  const slots = 2 ** Math.max(0, Math.ceil(Math.log2(size)) - 2);
   // Of each band: the last text in a slot, and of each text the one before it in its slot; counted from 1.
   const last = new Int32Array(bands * slots);
   const before = new Int32Array(bands * size);

@@ -14,7 +14,7 @@ export interface Selectable extends Choosable {
   dialogue: string;
 }
 
-export const sources = ['model', 'persona', 'dialogue'] as const;
+const sources = ['model', 'persona', 'dialogue'] as const;
 
 /** How many are selected: all, at most so many a culture, or a quota for each answer. */
 export type Wanted =

@@ -1,7 +1,7 @@
 import type { ChatModel, ChatRequest, Usage } from '../port.ts';
 
 /** Turns texts into vectors: one request, one try. Throws a ModelFault when no reply came. */
-export type Embed = (texts: readonly string[], signal: AbortSignal) => Promise<Embedded>;
+type Embed = (texts: readonly string[], signal: AbortSignal) => Promise<Embedded>;
 
 /** What came back, unchecked: one vector a text, in their order. */
 export interface Embedded {
