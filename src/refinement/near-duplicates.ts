@@ -145,12 +145,13 @@ function roomFor(
 ): Shingles & Pick<Memory, 'keys'> {
   let [most, units] = [0, 0];
   for (const wave of waves) {
-    const indexes = wave.flat(2);
-    most = Math.max(most, indexes.length);
-    units = Math.max(
-      units,
-      indexes.reduce((sum, index) => sum + (texts[index] as string).length, 0),
-    );
+    let [own, ownUnits] = [0, 0];
+    for (const block of wave.flat()) {
+      own += block.length;
+      for (const index of block) ownUnits += mostShingles(texts[index] as string);
+    }
+    most = Math.max(most, own);
+    units = Math.max(units, ownUnits);
   }
   return { hashes: shared(units), starts: shared(most), ends: shared(most), keys: shared(most * bands) };
 }
@@ -167,7 +168,7 @@ async function linkWave(
   let units = 0;
   indexes.forEach((index, at) => {
     room.starts[at] = units;
-    units += (texts[index] as string).length;
+    units += mostShingles(texts[index] as string);
   });
   const memory: Memory = { ...room, threshold, links };
   if (vectors) {
@@ -183,6 +184,9 @@ async function linkWave(
         method: methods[method[i] as number] as (typeof methods)[number],
       });
 }
+
+/** Shingles that a text has at most: one of three characters at each. */
+const mostShingles = ({ length }: string): number => Math.max(1, length - 2);
 
 const shared = (length: number): Uint32Array => new Uint32Array(new SharedArrayBuffer(length * 4));
 
