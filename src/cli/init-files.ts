@@ -56,6 +56,11 @@ turns: 6
 # The delegates of a culture, and the second delegate where two of one culture talk, may have models of their own.
 #   delegates: { turkish: openai:gpt-4o }
 
+# An embedder finds opinions that say the same in other words, beside the character n-grams: openai:NAME, local:FILE.gguf,
+# or a map with an address, key, limits and timeout of its own, as models have:
+#   { model: openai:text-embedding-3-small, base_url: 'https://llm.example.org/v1', api_key_env: MY_KEY }
+#: embedder: none
+
 # Fixes every draw; 1 unless given.
 # seed: 1
 
@@ -73,13 +78,21 @@ max_calls: 2000
 # samples: { per_culture: 500, max_dialogues: 2000 }
 
 refinement:
-  # From this likeness on (Jaccard of character 5-grams) two opinions say the same.
-  threshold: 0.7
+  # From this likeness on (Jaccard of character 5-grams) two opinions of one side say the same.
+  threshold: 0.6
+  # The same for an embedder (see embedder above: cosine), in the languages that its threshold was measured in.
+  embedding_threshold: 0.8
+  embedding_languages: [en]
   # Rewrite opinions that contradict the persona's answer, and let verified rewrites into the samples.
   rewrite: true
   include_rewritten: false
   # Quotes are copied by the extractor (copy), or chosen among the sentences of the talk (choose: for small models).
   quotes: copy
+  # Within a quota the best opinions are taken, and among equals those unlike each other; from 0 to 1 it counts as well
+  # how typical one is of its culture and of no other.
+  distinctive: 0
+  # Largest share of the samples that may come from one model, persona or dialogue.
+  # max_share: { persona: 0.02, dialogue: 0.02 }
   # At most so many samples a culture, spread over its topics, without further rounds.
   # per_culture: 500
   # Keep what says nothing about the statement but extends the topic, as samples of their own kind (no answer is claimed).

@@ -89,6 +89,7 @@ export async function clusterPage(store: Store, id: string): Promise<Page> {
         `stage run ${cluster.stage_run_id}${cluster.current ? '' : ', which a later one has replaced'}`,
       ],
       ['members', cluster.members.length],
+      ['also said in', cluster.also_in.join(', ') || null],
     ])}`,
     lines.join('\n'),
   ]);

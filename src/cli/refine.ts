@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs';
 import { stageNames, type StageName } from '../refinement/types.ts';
 import type { Context } from './program.ts';
 import { dbOption, jsonOption, numeric, several, single } from './options.ts';
-import { runOptions } from './run.ts';
+import { embedderOf, runOptions } from './run.ts';
 
 /** The stages that a refinement can begin with; quotes are grounded as opinions are extracted. */
 const startStages = stageNames.filter((name) => !/^(read_|ground)/.test(name));
@@ -31,6 +31,11 @@ export const refineCommand = (context: Context): CommandModule => ({
           describe: 'Say what would change, and what it would cost; change nothing',
           default: false,
         },
+        embedder: {
+          type: 'string',
+          describe: 'Make the clusters anew with this embedder: openai:NAME, local:FILE.gguf or none',
+          requiresArg: true,
+        },
         'max-calls': runOptions['max-calls'],
         'max-cost': runOptions['max-cost'],
         json: jsonOption,
@@ -46,7 +51,7 @@ export const refineCommand = (context: Context): CommandModule => ({
     context.exitCode = await refineFromFlags({
       run: argv['run'] as string | undefined,
       db: single('db', argv['db']) as string,
-      set: several(argv['set']),
+      set: [...several(argv['set']), ...embedderOf(argv['embedder'])],
       from: single('from', argv['from']) as StageName | undefined,
       diff: argv['diff'] === true,
       maxCalls: numeric('max-calls', argv['maxCalls'], { least: 0 }),

@@ -377,12 +377,14 @@ const listed = (off: NonNullable<Report['quota']>['off']): string =>
     ...(off.length > 5 ? [`and ${off.length - 5} more`] : []),
   ].join('; ');
 
-function funnelSection({ funnel }: Report): Section {
+function funnelSection({ funnel, run }: Report): Section {
   const reasons = [...new Set(funnel.flatMap(({ dropped }) => dropped.map(({ reason }) => reason)))];
   return {
     id: 'funnel',
     title: 'From voiced to accepted',
-    note: 'How the opinions of the refinement that stands ended. Rewrites are opinions of their own, made where one contradicted its persona.',
+    note:
+      'How the opinions of the refinement that stands ended. Rewrites are opinions of their own, made where one contradicted its persona.' +
+      duplicatesInWords(run.deduplication),
     head: ['culture', 'voiced', 'rewrites', 'accepted', ...reasons],
     rows: funnel
       .filter(({ voiced }) => voiced > 0)
@@ -394,6 +396,18 @@ function funnelSection({ funnel }: Report): Section {
         ...reasons.map((reason) => dropped.find((one) => one.reason === reason)?.opinions ?? 0),
       ]),
   };
+}
+
+/** Which languages an embedder's threshold is validated in: our labelled pairs (docs/refinement.md). */
+const VALIDATED = 'en';
+
+function duplicatesInWords(found: Report['run']['deduplication']): string {
+  if (!found) return '';
+  const { threshold, embedder, embedding_threshold: cosine, embedding_languages: languages } = found;
+  const ngrams = ` Near-duplicates of one side were found by their characters (Jaccard of ${threshold} or more) in every language`;
+  if (embedder === null) return `${ngrams}.`;
+  const foreign = languages.filter((language) => language !== VALIDATED);
+  return `${ngrams}, and by the embedder ${embedder} (cosine of ${cosine} or more) in ${languages.join(', ')}; its threshold is validated for English only${foreign.length > 0 ? `, not for ${foreign.join(', ')}` : ''}.`;
 }
 
 function coverageSection({ coverage, run }: Report): Section {

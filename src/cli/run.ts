@@ -39,6 +39,12 @@ export const runCommand = (context: Context): CommandModule => ({
           describe: 'Model for every chat role: openai:NAME, PROVIDER:NAME, local, local:FILE.gguf, scripted',
           requiresArg: true,
         },
+        embedder: {
+          type: 'string',
+          describe:
+            'Finds opinions that say the same in other words: openai:NAME, local:FILE.gguf or none (the default)',
+          requiresArg: true,
+        },
         seed: { type: 'string', describe: 'Fixes every draw', requiresArg: true },
         set: {
           type: 'string',
@@ -79,13 +85,19 @@ export const runCommand = (context: Context): CommandModule => ({
       scenario: String(argv['scenario']),
       model: single('model', argv['model']),
       seed: numeric('seed', argv['seed'], { least: 0 }),
-      set: several(argv['set']),
+      set: [...several(argv['set']), ...embedderOf(argv['embedder'])],
       fresh: argv['new'] === true,
       dryRun: argv['dryRun'] === true,
       force: argv['force'] === true,
     });
   },
 });
+
+/** `--embedder` as a change of the scenario. */
+export function embedderOf(value: unknown): string[] {
+  const embedder = single('embedder', value);
+  return embedder === undefined ? [] : [`embedder=${embedder}`];
+}
 
 /** The flags that `run` and `resume` share, checked. */
 export function flagsOf(argv: Record<string, unknown>) {

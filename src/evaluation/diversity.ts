@@ -1,4 +1,4 @@
-import { jaccard, shingleAll } from '../refinement/minhash.ts';
+import { jaccard, shingleAll } from '../refinement/shingles.ts';
 import { normalise } from '../refinement/normalise.ts';
 import { random } from './random.ts';
 
@@ -48,7 +48,7 @@ export function textSpread(
     string[],
   ];
   const all = [...own, ...foreign];
-  const shingles = shingleAll(all, Uint32Array.from(all.keys()));
+  const shingles = shingleAll(all);
   const next = random('spread', seed);
   const below = (count: number) => Math.floor(next() * count);
   const mean = (count: number, every: () => Iterable<Pair>, any: () => Pair) => {

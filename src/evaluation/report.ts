@@ -29,6 +29,13 @@ export interface ReportHead {
   models: { name: string; roles: string[]; scripted: boolean }[];
   /** Roles that the scripted model plays. */
   scripted_roles: string[];
+  /** How near-duplicates were found, in the deduplication that stands; null before it. */
+  deduplication: {
+    threshold: number;
+    embedder: string | null;
+    embedding_threshold: number | null;
+    embedding_languages: string[];
+  } | null;
   dialogues: { planned: number; finished: number; failed: number; flagged: number };
   started: number;
   finished: number | null;

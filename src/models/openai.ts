@@ -156,26 +156,34 @@ function chatModel(provider: string, model: string, timeouts: Timeouts, invoke: 
     model,
     scripted: false,
     free: false,
-    async chat(request, signal) {
-      // Not AbortSignal.any: in Node 20 a signal that lives long keeps something of each that was joined to it.
-      const limit = new AbortController();
-      const abort = (): void => limit.abort();
-      const callOff = afterAwake(timeouts.total, abort);
-      signal.addEventListener('abort', abort, { once: true });
-      if (signal.aborted) abort();
-      try {
-        return toReply(await invoke(request, limit.signal));
-      } catch (error) {
-        if (signal.aborted) throw new ModelFault('aborted', 'interrupted', { cause: error });
-        if (limit.signal.aborted)
-          throw new ModelFault('timeout', `no reply within ${timeouts.total / 1000} s`, { cause: error });
-        throw toFault(error);
-      } finally {
-        signal.removeEventListener('abort', abort);
-        callOff();
-      }
-    },
+    chat: (request, signal) =>
+      oneTry(timeouts, signal, async (either) => toReply(await invoke(request, either))),
   };
+}
+
+/** Work on one request, called off by the signal or after the time for a reply; throws a ModelFault. */
+export async function oneTry<T>(
+  timeouts: Timeouts,
+  signal: AbortSignal,
+  work: (either: AbortSignal) => Promise<T>,
+): Promise<T> {
+  // Not AbortSignal.any: in Node 20 a signal that lives long keeps something of each that was joined to it.
+  const limit = new AbortController();
+  const abort = (): void => limit.abort();
+  const callOff = afterAwake(timeouts.total, abort);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await work(limit.signal);
+  } catch (error) {
+    if (signal.aborted) throw new ModelFault('aborted', 'interrupted', { cause: error });
+    if (limit.signal.aborted)
+      throw new ModelFault('timeout', `no reply within ${timeouts.total / 1000} s`, { cause: error });
+    throw toFault(error);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    callOff();
+  }
 }
 
 async function toLangChain({ messages }: ChatRequest): Promise<BaseMessage[]> {
@@ -222,7 +230,8 @@ interface RawChoice {
 /** More tokens than any call has. */
 const MANY = 10e6;
 
-const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && Number(n) >= 0 && Number(n) <= MANY;
+export const isCount = (n: unknown): n is number =>
+  Number.isSafeInteger(n) && Number(n) >= 0 && Number(n) <= MANY;
 
 /**
  * The tokens that a provider tells. Figures that can't be (negative, no numbers, beyond all limits) would spoil sums and
@@ -326,7 +335,7 @@ const headerOf = (headers: HttpError['headers'], name: string): string | undefin
     : (headers as Record<string, string> | undefined)?.[name];
 
 /** A fetch on undici's request: a tenth of the CPU of the client's own, with the time-outs. */
-function leanFetch(timeouts: Timeouts): typeof globalThis.fetch {
+export function leanFetch(timeouts: Timeouts): typeof globalThis.fetch {
   const dispatcher = new Agent({
     connect: { timeout: timeouts.connect },
     headersTimeout: timeouts.firstByte,

@@ -113,7 +113,7 @@ async function openOpenAi(
 }
 
 /** A server that nobody listens at is better named now than by a run that waits for it; what it answers does not matter. */
-async function checkReachable(baseUrl: string): Promise<void> {
+export async function checkReachable(baseUrl: string): Promise<void> {
   try {
     const { body } = await request(`${baseUrl}/models`, { headersTimeout: 10_000, bodyTimeout: 10_000 });
     await body.dump();

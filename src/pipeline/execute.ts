@@ -193,7 +193,7 @@ async function inRounds(
 export async function refineWith(
   { store, watch }: RunSetting,
   { props, plan: planned }: Prepared,
-  { routes }: OpenedModels,
+  { routes, embedder }: OpenedModels,
   run: RunRow,
   caller: Caller,
   from?: StageName,
@@ -206,6 +206,7 @@ export async function refineWith(
     runId: run.id,
     identityOf: (role) => identityOf(routeFor(routes, role) as Route),
     judges: judgesIn((role) => routes.get(role)?.model),
+    embedder,
     round: await lastRound(store, run.id),
     quotas: quotasIn({ ...planned, scenario: props.scenario, seed: run.seed }),
     from,
@@ -253,7 +254,10 @@ export async function callerFor(
   const caller = createCaller({
     runId: run.id,
     ledger: ledgerOf(setting.store),
-    routeFor: (role, speaker) => routeFor(opened.routes, role, speaker) as Route,
+    routeFor: (role, speaker) =>
+      role === 'embedder' && opened.embedder
+        ? opened.embedder.route
+        : (routeFor(opened.routes, role, speaker) as Route),
     keep: (calls, uses) => setting.store.write((trx) => saveCalls(trx, run.id, calls, uses)),
     limits: {
       concurrency: setting.concurrency ?? scenario.concurrency,

@@ -82,6 +82,11 @@ export function modelEntries(
   return { entries, named: forAll !== undefined || anyNamed };
 }
 
+/** A scenario's embedder as an entry. */
+export function embedderEntry(given: Exclude<Scenario['embedder'], 'none'>): ModelEntry {
+  return plainEntry(typeof given === 'string' ? { model: given } : given, nobody, 'embedder');
+}
+
 /** A setting as an entry; `above` is the entry that it changes where it names no model. */
 function entryOf(own: ModelSetting | undefined, above: ModelEntry, name: string): ModelEntry {
   if (!own) return above;

@@ -42,6 +42,14 @@ const setting = z.strictObject({
     .describe('model that answers the calls that this one gives up on'),
 });
 
+const { temperature: _, top_p: __, ...address } = settings;
+
+/** `embedder` of a scenario: its name, or a map of what belongs to it. */
+export const embedderSchema = z.union([
+  z.string().describe('openai:NAME, local:FILE.gguf or none'),
+  z.strictObject({ model: z.string().describe('openai:NAME or local:FILE.gguf'), ...address }),
+]);
+
 /** The plain settings of one model, as a scenario writes them. */
 export type FallbackSetting = z.output<typeof fallback>;
 export type ModelSetting = z.output<typeof setting>;

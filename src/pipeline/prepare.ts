@@ -233,7 +233,18 @@ export function fingerprintOf({ config, props, plan }: Prepared, models: RunMode
   );
   // Younger than the others: runs from before it go on.
   if (scenario['personas'] === 'answers') delete scenario['personas'];
-  scenario['refinement'] = withoutDefaults(config.scenario.refinement, { keep_extends: false, gate: 'off' });
+  const refinement: Partial<Scenario['refinement']> = withoutDefaults(config.scenario.refinement, {
+    keep_extends: false,
+    gate: 'off',
+  });
+  if (refinement.distinctive === 0) delete refinement.distinctive;
+  if (Object.keys(refinement.max_share ?? {}).length === 0) delete refinement.max_share;
+  if (scenario['embedder'] === 'none') {
+    delete scenario['embedder'];
+    delete refinement.embedding_threshold;
+    delete refinement.embedding_languages;
+  }
+  scenario['refinement'] = refinement;
   scenario['max_tokens'] = withoutDefaults(config.scenario.max_tokens, { gate: 500 });
   // A cap on dialogues may be raised in the middle of a run.
   if (config.scenario.samples) scenario['samples'] = { ...config.scenario.samples, max_dialogues: undefined };

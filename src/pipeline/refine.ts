@@ -11,12 +11,14 @@ import { applyGate, gateFault, planGate, type GatePrompts } from '../refinement/
 import { stagePromptHash } from '../refinement/prompts.ts';
 import { applyRewrite, planRewrite } from '../refinement/rewrite.ts';
 import { windowsOf, type Scene } from '../refinement/scene.ts';
-import { select, type Wanted } from '../refinement/select.ts';
 import { stageNames, type Mark, type StageName } from '../refinement/types.ts';
 import { applyVerify, planVerify, verifiable } from '../refinement/verify.ts';
 import { saveCalls } from '../store/calls.ts';
 import { attemptsIn, dialogueRows, turnsOf, type DialogueRow } from '../store/dialogues.ts';
 import { gatesOf, saveGate } from '../store/gates.ts';
+import { qualityOf } from '../refinement/quality.ts';
+import { select, type Selectable, type Wanted } from '../refinement/select.ts';
+import { clustersBefore } from '../store/clusters.ts';
 import {
   candidates,
   finishStage,
@@ -37,7 +39,9 @@ import {
 import { standingReviews, wordsKey } from '../store/reviews.ts';
 import type { Store, Trx } from '../store/store.ts';
 import { concurrently, underWay } from './concurrently.ts';
+import { embedderKey, vectorsFrom, type OpenedEmbedder } from './embed.ts';
 import { answerKey, type Quota } from './quota.ts';
+import type { Scenario } from './scenario.ts';
 import { stageDialogue, type Props } from './stage.ts';
 import { standingStage } from './standing.ts';
 
@@ -56,6 +60,8 @@ export interface RefineInput {
   quotas: readonly Quota[] | undefined;
   /** The stage to begin with: those before it are taken as they stand. */
   from?: StageName | undefined;
+  /** Finds opinions that say the same in other words, where the scenario asks for it. */
+  embedder?: OpenedEmbedder | undefined;
   /** Told of each stage, and of its progress in dialogues: the last one's id, where it is about one. */
   watch: (stage: StageName, done: number, dialogueId: string) => void;
   stageDone: (stage: StageName) => void;
@@ -314,11 +320,12 @@ async function decideAll(
     review: reviewOf(row)?.mark as Exclude<Mark, 'clear'> | undefined,
   });
 
-  const passed: (Candidate & { answer: string })[] = [];
+  const passed: (Candidate & Omit<Selectable, 'opinionId' | 'quality'>)[] = [];
   for await (const page of candidates(store.read, source)) {
     for (const row of page) {
       // Only what the next steps need: all candidates of a run are held at once.
       const { id, key, quote, polarity, rewriteOf, culture, country, stanceCode: code } = row;
+      const { class: sort, subtype, verdicts, language } = row;
       // 20 us each: looked at once.
       if (row.quote !== null && isInAnotherLanguage(row.text, row.language)) foreign.add(row.id);
       const facts = screening(row);
@@ -327,26 +334,36 @@ async function decideAll(
       // By themselves: they take no place of an opinion about the statement.
       const topicId = extension ? `${row.topicId}, ${EXTENSION}` : row.topicId;
       const text = reviewOf(row)?.text ?? row.text;
+      const confidence = verdicts.filter((one) => one === 'entail').length / input.judges.length;
+      const said = { model: row.model, persona: row.personaId, dialogue: row.dialogueId };
+      const judged = { text, quote, rewriteOf, class: sort, subtype, confidence };
       if (!screen(row, facts))
-        passed.push({ id, key, text, quote, polarity, rewriteOf, culture, topicId, answer });
+        passed.push({ id, key, ...judged, polarity, culture, topicId, language, answer, ...said });
     }
   }
-  const deduplication = await open(
-    'deduplicate',
-    {
-      threshold: refinement.threshold,
-      include_rewritten: refinement.include_rewritten,
-      ...roundOf(input),
-      // What else decides who comes here; only where there is any, so that runs from before stay what they are.
-      ...(refinement.keep_extends ? { keep_extends: true } : {}),
-      ...(stages.gate ? { gate: stages.gate.id } : {}),
-      ...(reviews.size > 0 ? { reviews: reviewsHash(reviews) } : {}),
-      ...(foreign.size > 0 ? { other_language: foreign.size } : {}),
-    },
-    stages.last,
-  );
+  const merging = {
+    // What clusters are made by: 2 takes the judges' confidence and the information of an opinion into account.
+    version: 2,
+    threshold: refinement.threshold,
+    ...(input.embedder ? embeddingOf(input.embedder, refinement) : {}),
+    include_rewritten: refinement.include_rewritten,
+    ...roundOf(input),
+    // What else decides who comes here; only where there is any, so that runs from before stay what they are.
+    ...(refinement.keep_extends ? { keep_extends: true } : {}),
+    ...(stages.gate ? { gate: stages.gate.id } : {}),
+    ...(reviews.size > 0 ? { reviews: reviewsHash(reviews) } : {}),
+    ...(foreign.size > 0 ? { other_language: foreign.size } : {}),
+  };
+  const before = await clustersBefore(store.read, input.runId, stages.last.id, merging);
+  const deduplication = await open('deduplicate', merging, stages.last);
   input.watch('deduplicate', passed.length, '');
-  const clusters = deduplicate(passed, { threshold: refinement.threshold });
+  const { concurrency } = props.scenario;
+  const embedding = input.embedder && {
+    threshold: refinement.embedding_threshold,
+    languages: refinement.embedding_languages,
+    vectorsOf: vectorsFrom({ ...input, concurrency, embedder: input.embedder }),
+  };
+  const clusters = await deduplicate(passed, { threshold: refinement.threshold, embedding }, before);
   for (const page of pages(clusters, 300))
     await store.write((trx) => saveClusters(trx, deduplication.id, page));
   await finishStage(store, deduplication.id);
@@ -355,9 +372,13 @@ async function decideAll(
   const representatives = new Set(clusters.map(({ representative }) => representative));
   const members = new Set(passed.map(({ id }) => id));
   const wanted = wantedIn(input);
+  const { distinctive, max_share: maxShare } = refinement;
   const selection = await open(
     'select',
     {
+      version: 2,
+      ...(distinctive > 0 ? { distinctive } : {}),
+      ...(Object.keys(maxShare).length > 0 ? { max_share: maxShare } : {}),
       per_culture: wanted.kind === 'per_culture' ? wanted.n : null,
       ...(wanted.kind === 'quotas' ? { quotas: [...wanted.quotas] } : {}),
     },
@@ -365,21 +386,22 @@ async function decideAll(
   );
   const survivors = passed
     .filter(({ id }) => representatives.has(id))
-    .map(({ id, key, culture, topicId, answer }) => ({ opinionId: id, key, culture, topicId, answer }));
-  const selections = select(survivors, wanted);
+    .map(({ id, ...row }) => ({ ...row, opinionId: id, quality: qualityOf(row) }));
+  const selections = await select(survivors, wanted, { distinctive, maxShare, space: embedding });
   for (const page of pages(selections, 1000))
     await store.write((trx) => saveSelections(trx, selection.id, page));
   await finishStage(store, selection.id);
   input.watch('select', selections.length, '');
   input.stageDone('select');
 
-  const selected = new Map(selections.map((row) => [row.opinionId, row.selected]));
+  const selected = new Map(selections.map((row) => [row.opinionId, row]));
   for await (const page of candidates(store.read, source)) {
     const decisions = page.map((row) => {
       const facts: Facts = {
         ...screening(row),
         representative: members.has(row.id) ? representatives.has(row.id) : null,
-        selected: selected.get(row.id) ?? null,
+        selected: selected.get(row.id)?.selected ?? null,
+        leftOut: selected.get(row.id)?.reason ?? null,
       };
       return { opinionId: row.id, edited: reviewOf(row)?.text ?? null, ...decide(row, facts) };
     });
@@ -392,6 +414,14 @@ const EXTENSION = 'extends the topic';
 
 const reviewsHash = (reviews: Awaited<ReturnType<typeof standingReviews>>): string =>
   contentHash(JSON.stringify([...reviews].map(([key, { mark, text }]) => [key, mark, text]).sort()));
+
+/** What the settings of the deduplication say of an embedder. */
+function embeddingOf(
+  embedder: OpenedEmbedder,
+  { embedding_threshold, embedding_languages }: Scenario['refinement'],
+): Record<string, unknown> {
+  return { embedder: embedderKey(embedder), embedding_threshold, embedding_languages };
+}
 
 /** Tells the stages over a whole run after a further round from those before it. */
 const roundOf = ({ round }: RefineInput): { round?: number } => (round === 0 ? {} : { round });

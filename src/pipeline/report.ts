@@ -15,6 +15,7 @@ import { coursesOf, type Course } from '../evaluation/stances.ts';
 import { groupBy } from '../group-by.ts';
 import { costsOf } from '../store/inspect.ts';
 import { stanceLedger } from '../store/readings.ts';
+import { currentStage } from '../store/opinions.ts';
 import { opinionPages, personaInWords, seatRows, textRows } from '../store/report.ts';
 import { runCounts, type RunRow } from '../store/runs.ts';
 import { omissionsIn } from '../store/samples.ts';
@@ -147,10 +148,19 @@ async function headOf(store: Store, survey: Survey, run: RunRow, config: RunConf
       };
     }),
     scripted_roles: models.filter(([, model]) => model.scripted).map(([role]) => role),
+    deduplication: await deduplicationOf(store, id),
     dialogues: (await runCounts(store.read, run.id)).dialogues,
     started: run.created_at,
     finished: run.finished_at,
   };
+}
+
+async function deduplicationOf(store: Store, runId: string): Promise<ReportHead['deduplication']> {
+  const stage = await currentStage(store.read, runId, 'deduplicate');
+  if (!stage) return null;
+  const settings = JSON.parse(stage.settings) as Partial<NonNullable<ReportHead['deduplication']>>;
+  const { threshold = 0, embedder = null, embedding_threshold = null, embedding_languages = [] } = settings;
+  return { threshold, embedder, embedding_threshold, embedding_languages };
 }
 
 /** Names of a culture, its language and countries, in English, in its own language and in those that were spoken. */

@@ -8,9 +8,11 @@ import {
   type OpenedModel,
   type ResolvedModel,
 } from '../models/resolve.ts';
+import type { ChatModel } from '../models/port.ts';
 import { modelInWords, type RoleModel, type Route, type Speaker } from '../models/route.ts';
 import { rememberSecret } from '../models/secrets.ts';
 import type { RunModels } from './config.ts';
+import type { OpenedEmbedder } from './embed.ts';
 import type { ModelEntry } from './model-entries.ts';
 
 /** A model as it is stored with a run: enough to open it again in another process, with the keys that are there then. */
@@ -25,6 +27,7 @@ export interface OpenedModels {
   models: RunModels;
   /** True where nobody named a model and the local one can't be had. */
   fellBack: boolean;
+  embedder?: OpenedEmbedder | undefined;
 }
 
 /** The roles that judge: the second one has a vote where it is another model than the first. */
@@ -62,12 +65,11 @@ export async function openRoutes(
   let fellBack = false;
   const open = async (entry: ModelEntry, at: string, mayBeDown: boolean): Promise<OpenedModel> => {
     const { spec, baseUrl, apiKeyEnv, timeout } = entry;
-    checkAddress(entry, at);
     const key = JSON.stringify([spec, baseUrl, apiKeyEnv, timeout]);
     let found = known.get(key);
     if (!found) {
       try {
-        found = await openModel(spec, { ...contextOf(entry, at, context), mayBeDown });
+        found = await openModel(spec, { ...contextOf(entry, `models.${at}`, context), mayBeDown });
       } catch (error) {
         if (!(error instanceof LocalUnavailable) || named) throw error;
         context.say(error.message);
@@ -83,7 +85,7 @@ export async function openRoutes(
   for (const [name, entry] of entries) {
     const { fallback } = entry;
     const own = await open(entry, name, fallback !== undefined);
-    const route = roleModel(own, entry);
+    const route = roleModel(own.chat, entry);
     routes.set(name, route);
     models[name] = stored(own, entry);
     if (!fallback) continue;
@@ -91,7 +93,7 @@ export async function openRoutes(
     checkOther(own, other, name);
     // The role's own temperature is the fallback's too, unless that has one.
     const sampled = { ...fallback, sampling: { ...entry.sampling, ...fallback.sampling } };
-    routes.set(name, { ...route, fallback: roleModel(other, sampled) });
+    routes.set(name, { ...route, fallback: roleModel(other.chat, sampled) });
     models[name] = { ...stored(own, entry), fallback: stored(other, fallback) };
   }
   return { routes, models, fellBack };
@@ -113,7 +115,7 @@ export function namedRoutes(models: RunModels): Routes {
     const { provider, model, scripted } = own;
     const free = scripted || provider.startsWith('sha256:');
     const chat = () => Promise.reject(new Error(`${model} is only named here`));
-    return roleModel({ chat: { provider, model, scripted, free, chat } }, entry);
+    return roleModel({ provider, model, scripted, free, chat }, entry);
   };
   return new Map(
     Object.entries(models).map(([name, { fallback, ...own }]) => {
@@ -149,7 +151,7 @@ function checkAddress({ spec, ownAddress, apiKeyEnv, timeout }: ModelEntry, at: 
     ...(/^(local|scripted)(:|$)/.test(spec) && timeout !== undefined ? ['timeout'] : []),
   ];
   if (wrong.length > 0)
-    throw new UserError(`models.${at}: ${wrong.join(' and ')} can't be used with the model "${spec}".`, {
+    throw new UserError(`${at}: ${wrong.join(' and ')} can't be used with the model "${spec}".`, {
       mend: 'They are for openai:NAME; a provider of LangChain takes its key and address from its own variables.',
     });
 }
@@ -162,7 +164,8 @@ function checkOther(own: OpenedModel, other: OpenedModel, at: string): void {
 }
 
 /** Where the model is looked for, and with which key. */
-function contextOf(entry: ModelEntry, at: string, context: ModelContext): ModelContext {
+export function contextOf(entry: ModelEntry, at: string, context: ModelContext): ModelContext {
+  checkAddress(entry, at);
   const { baseUrl, ownAddress, apiKeyEnv, timeout } = entry;
   const address = baseUrl ?? context.baseUrl;
   let { apiKey } = context;
@@ -170,7 +173,7 @@ function contextOf(entry: ModelEntry, at: string, context: ModelContext): ModelC
     rememberSecret(apiKeyEnv);
     apiKey = process.env[apiKeyEnv];
     if (!apiKey)
-      throw new UserError(`models.${at}: its key is to be in ${apiKeyEnv}, which is not set.`, {
+      throw new UserError(`${at}: its key is to be in ${apiKeyEnv}, which is not set.`, {
         mend: 'Set it in the environment or in a .env file.',
       });
   } else if (ownAddress && originOf(address) !== originOf(context.baseUrl ?? openAiBaseUrl)) {
@@ -184,12 +187,9 @@ function originOf(address: string | undefined): string {
   return address !== undefined && URL.canParse(address) ? new URL(address).origin : '';
 }
 
-function roleModel(
-  { chat }: Pick<OpenedModel, 'chat'>,
-  { sampling, limits, apiKeyEnv }: ModelEntry,
-): RoleModel {
+export function roleModel(model: ChatModel, { sampling, limits, apiKeyEnv }: ModelEntry): RoleModel {
   return {
-    model: chat,
+    model,
     ...(sampling && Object.keys(sampling).length > 0 ? { sampling } : {}),
     ...(limits ? { limits } : {}),
     ...(apiKeyEnv === undefined ? {} : { apiKeyEnv }),

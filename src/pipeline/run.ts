@@ -17,12 +17,13 @@ import type { Store } from '../store/store.ts';
 import { saveTopics } from '../store/survey.ts';
 import type { StageName } from '../refinement/types.ts';
 import type { RunModels } from './config.ts';
+import { embedderFor } from './embed.ts';
 import { execute, refineWith, callerFor } from './execute.ts';
 import { modelEntries } from './model-entries.ts';
 import { importedFor } from './people.ts';
 import { fingerprintOf, prepareFrom, type Prepared } from './prepare.ts';
 import { diffRefinement, withCopy, type RefineDiff } from './refine-diff.ts';
-import { namedRoutes, openRoutes, reopenRoutes, type OpenedModels } from './routes.ts';
+import { namedRoutes, openRoutes, reopenRoutes, type OpenedModels, type Routes } from './routes.ts';
 import type { NewRun, RunResult, RunSetting } from './run-types.ts';
 import { changedPath, loadScenario, type Scenario } from './scenario.ts';
 import { storedRun } from './stored-run.ts';
@@ -51,13 +52,14 @@ export async function runScenario(setting: RunSetting, asked: NewRun): Promise<R
     { flag: asked.modelFlag, environment: asked.modelEnvironment, set },
     setting.model,
   );
-  const opened = await openRoutes(entries, named, contextOf(setting, scenario));
+  const context = contextOf(setting, scenario);
+  const opened = await withEmbedder(await openRoutes(entries, named, context), scenario, context);
   try {
     const fingerprint = fingerprintOf(prepared, opened.models);
     const known = asked.fresh ? undefined : await findRun(setting.store, fingerprint);
     if (known && known.status === 'finished' && !setting.retryFailed)
       return await leftAlone(setting.store, known);
-    setting.watch.approve?.({ prepared, routes: opened.routes });
+    setting.watch.approve?.({ prepared, routes: allRoutes(opened) });
     const run =
       known ?? (await newRun(setting.store, prepared, opened, fingerprint, seedOf(asked, scenario.seed)));
     // A continued run keeps the prompts that it began with; equal by the fingerprint.
@@ -78,7 +80,7 @@ export async function resumeRun(setting: RunSetting, id: string | undefined): Pr
   const prepared = await storedRun(setting.store, run);
   const opened = await storedModels(setting, run, prepared);
   try {
-    setting.watch.approve?.({ prepared, routes: opened.routes });
+    setting.watch.approve?.({ prepared, routes: allRoutes(opened) });
     return await execute(setting, prepared, opened, run, true);
   } finally {
     await closeModels(opened);
@@ -97,7 +99,7 @@ export async function refineRun(
   const opened = await storedModels(setting, run, prepared);
   const release = await holdRun(store, run.id);
   try {
-    watch.approve?.({ prepared, routes: opened.routes });
+    watch.approve?.({ prepared, routes: allRoutes(opened) });
     watch.started?.({ ...opened, id: run.id, continued: true, prepared });
     const caller = await callerFor(setting, prepared, opened, run);
     await refineWith(setting, prepared, opened, run, caller, from);
@@ -124,6 +126,10 @@ export function diffRun(
 ): Promise<RefineDiff> {
   return withCopy(setting.store, async (store) => {
     const { run, prepared } = await refinable(store, id, set);
+    if (prepared.props.scenario.embedder !== 'none')
+      throw new UserError('`refine --diff` asks nobody, so it has no embeddings to compare by.', {
+        mend: 'See the difference without them: add --embedder none.',
+      });
     const models = JSON.parse(run.models) as RunModels;
     const opened = { routes: namedRoutes(models), models, fellBack: false };
     return diffRefinement({ ...setting, store }, prepared, opened, run, from);
@@ -148,8 +154,32 @@ async function refinable(
   return { run, prepared: await storedRun(store, run, set) };
 }
 
-const storedModels = (setting: RunSetting, run: RunRow, { props }: Prepared): Promise<OpenedModels> =>
-  reopenRoutes(JSON.parse(run.models) as RunModels, contextOf(setting, props.scenario));
+async function storedModels(
+  setting: RunSetting,
+  run: RunRow,
+  { props: { scenario } }: Prepared,
+): Promise<OpenedModels> {
+  const context = contextOf(setting, scenario);
+  const opened = await reopenRoutes(JSON.parse(run.models) as RunModels, context);
+  return withEmbedder(opened, scenario, context);
+}
+
+/** Who is asked anything, the embedder too. */
+const allRoutes = ({ routes, embedder }: OpenedModels): Routes =>
+  embedder ? new Map([...routes, ['embedder', embedder.route]]) : routes;
+
+async function withEmbedder(
+  opened: OpenedModels,
+  scenario: Scenario,
+  context: ModelContext,
+): Promise<OpenedModels> {
+  try {
+    return { ...opened, embedder: await embedderFor(scenario, context) };
+  } catch (error) {
+    await closeModels(opened);
+    throw error;
+  }
+}
 
 const contextOf = (setting: RunSetting, scenario: Scenario): ModelContext => ({
   ...setting.model,
@@ -159,7 +189,8 @@ const contextOf = (setting: RunSetting, scenario: Scenario): ModelContext => ({
   ...(setting.watch.fetching ? { progress: setting.watch.fetching } : {}),
 });
 
-async function closeModels({ routes }: OpenedModels): Promise<void> {
+async function closeModels({ routes, embedder }: OpenedModels): Promise<void> {
+  await embedder?.model.dispose?.();
   for (const model of modelsOf(routes.values())) await model.dispose?.();
 }
 

@@ -8,10 +8,12 @@ import { suggestion } from '../nearest.ts';
 import { packageRoot } from '../paths.ts';
 import { opinionFlags } from '../refinement/types.ts';
 import { isSecretName, parseYaml, readText, type YamlFile } from '../yaml-file.ts';
-import { modelsSchema } from './model-setting.ts';
+import { embedderSchema, modelsSchema } from './model-setting.ts';
 
 const name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'letters, digits, ".", "-" and "_"');
 const positive = z.number().int().positive();
+
+const share = z.number().positive().max(1);
 
 const arm = z.strictObject({
   name,
@@ -77,6 +79,9 @@ export const scenarioSchema = z.strictObject({
     .default(2)
     .describe('how often a reply that breaks the role is asked for again'),
   models: modelsSchema.prefault({}).describe('a model for all, or one a role: a name, or a map'),
+  embedder: embedderSchema
+    .default('none')
+    .describe('finds opinions that say the same in other words, beside the character n-grams'),
   seed: z.number().int().optional().describe('fixes every draw; 1 unless given, and --new takes a fresh one'),
   concurrency: positive.max(10_000).default(16).describe('calls in flight'),
   requests_per_minute: positive.optional(),
@@ -105,14 +110,36 @@ export const scenarioSchema = z.strictObject({
         .number()
         .min(0.3)
         .max(1)
-        .default(0.7)
+        .default(0.6)
         .describe('character 5-gram Jaccard from which two opinions are near-duplicates'),
+      embedding_threshold: z
+        .number()
+        .min(0.3)
+        .max(1)
+        .default(0.8)
+        .describe("cosine of the embedder's vectors from which two opinions are near-duplicates"),
+      embedding_languages: z
+        .array(z.string().min(2))
+        .default(['en'])
+        .describe('languages in which the embedder is used; its threshold is validated for English only'),
       rewrite: z.boolean().default(true).describe('rewrite contradictions'),
       quotes: z
         .enum(['copy', 'choose'])
         .default('copy')
         .describe('the extractor copies the words of a quote, or chooses a sentence (small models)'),
       include_rewritten: z.boolean().default(false).describe('let verified rewrites into the samples'),
+      distinctive: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe(
+          'within a quota: how much it counts that an opinion is typical of its culture and of no other, beside being unlike those chosen before',
+        ),
+      max_share: z
+        .strictObject({ model: share.optional(), persona: share.optional(), dialogue: share.optional() })
+        .default({})
+        .describe('largest share of the samples that may come from one model, persona or dialogue'),
       per_culture: positive.optional().describe('at most so many samples a culture, spread over its topics'),
       keep_extends: z
         .boolean()
@@ -265,7 +292,8 @@ function parseChange(given: string): Change {
   const path = changedPath(given);
   const raw = given.slice(at + 1);
   // What may hold a key by mistake is not repeated.
-  const hidden = isSecretName(path.at(-1)) || (path[0] === 'models' && /^\s*[[{]/.test(raw));
+  const hidden =
+    isSecretName(path.at(-1)) || ((path[0] === 'models' || path[0] === 'embedder') && /^\s*[[{]/.test(raw));
   const text = hidden ? `${given.slice(0, at)}=…` : given;
   if (
     path.some((part) => part === '' || part === '__proto__' || part === 'constructor' || part === 'prototype')
@@ -286,11 +314,14 @@ function parseChange(given: string): Change {
 /** The path of a `path=value` change. */
 export const changedPath = (change: string): string[] => change.slice(0, change.indexOf('=')).split('.');
 
+/** Whether a name that stands there is a model's. */
+const namesModel = ([top, ...rest]: readonly string[]): boolean =>
+  top === 'embedder' || (top === 'models' && rest.length > 0);
+
 function withChange(before: unknown, { path, value, text }: Change, above: readonly string[] = []): unknown {
   const [key, ...rest] = path as [string, ...string[]];
   // A model's name is a map of that name alone, which the change adds to.
-  const plain =
-    typeof before === 'string' && above[0] === 'models' && above.length > 1 ? { model: before } : before;
+  const plain = typeof before === 'string' && namesModel(above) ? { model: before } : before;
   if (plain !== null && plain !== undefined && typeof plain !== 'object') {
     throw new UserError(`--set ${text}: "${key}" lies below a plain value.`, {
       mend: 'Check the path against scenarios/scenario.schema.json.',

@@ -25,6 +25,8 @@ export interface Facts {
   /** Null where it did not reach the deduplication. */
   representative: boolean | null;
   selected: boolean | null;
+  /** Why it was not selected. */
+  leftOut?: string | null;
   includeRewritten: boolean;
   /** Irrelevant opinions that extend the topic are kept, as a kind of their own. */
   keepExtends?: boolean;
@@ -62,7 +64,7 @@ export function decide(opinion: Judged, facts: Facts): Decision {
   const before = screen(opinion, facts);
   if (before) return before;
   if (facts.representative === false) return dropped('duplicate');
-  if (facts.selected === false) return dropped('quota is full');
+  if (facts.selected === false) return dropped(facts.leftOut ?? 'quota is full');
   if (facts.representative === null || facts.selected === null) return { status: 'candidate', reason: null };
   return {
     status: 'accepted',

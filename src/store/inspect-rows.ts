@@ -48,6 +48,8 @@ export interface ClusterRecord {
   stage_run_id: string;
   run_id: string;
   current: boolean;
+  /** Other cultures in which the same is said of the topic, on the same side. */
+  also_in: string[];
   members: (Omit<Table<'cluster_members'>, 'cluster_id'> &
     Pick<Table<'opinions'>, 'text' | 'dialogue_id' | 'status'>)[];
 }
@@ -56,7 +58,7 @@ export async function clusterRecord(read: Reader, id: string): Promise<ClusterRe
   const cluster = await read
     .selectFrom('clusters as k')
     .innerJoin('stage_runs as s', 's.id', 'k.stage_run_id')
-    .select(['k.id', 'k.stage_run_id', 's.run_id', 's.current'])
+    .select(['k.id', 'k.stage_run_id', 'k.also_in', 's.run_id', 's.current'])
     .where('k.id', '=', id)
     .executeTakeFirstOrThrow();
   const members = await read
@@ -76,7 +78,8 @@ export async function clusterRecord(read: Reader, id: string): Promise<ClusterRe
     .orderBy('m.similarity', 'desc')
     .orderBy('o.key')
     .execute();
-  return { ...cluster, current: cluster.current === 1, members };
+  const alsoIn = JSON.parse(cluster.also_in) as string[];
+  return { ...cluster, current: cluster.current === 1, also_in: alsoIn, members };
 }
 
 /** A persona with its answers and the dialogues that it sat in. */

@@ -233,6 +233,8 @@ export interface CandidateRow extends Opinion {
   topicId: string;
   language: string;
   dialogueKey: string;
+  /** That said the turn. */
+  model: string;
   stanceCode: number | null;
   /** One a judge: at most two. */
   verdicts: Verdict['verdict'][];
@@ -248,6 +250,10 @@ export async function* candidates(
       .selectFrom('opinions as o')
       .innerJoin('dialogues as d', 'd.id', 'o.dialogue_id')
       .innerJoin('personas as p', 'p.id', 'o.persona_id')
+      .innerJoin('turns as t', (join) =>
+        join.onRef('t.dialogue_id', '=', 'o.dialogue_id').onRef('t.idx', '=', 'o.turn_idx'),
+      )
+      .innerJoin('calls as c', 'c.id', 't.call_id')
       .leftJoin('stances as s', (join) =>
         join.onRef('s.persona_id', '=', 'o.persona_id').onRef('s.topic_id', '=', 'd.topic_id'),
       )
@@ -270,6 +276,7 @@ export async function* candidates(
         'd.language',
         'd.key as dialogue_key',
         's.code as stance_code',
+        'c.model',
       ])
       .where('o.stage_run_id', '=', stage)
       .where('o.key', '>', after)
@@ -289,6 +296,7 @@ export async function* candidates(
       topicId: row.topic_id,
       language: row.language,
       dialogueKey: row.dialogue_key,
+      model: row.model,
       stanceCode: row.stance_code,
       verdicts: [row.lowest, row.highest].slice(0, row.judged ?? 0) as CandidateRow['verdicts'],
     }));
@@ -305,13 +313,14 @@ export async function saveClusters(
   clusters: readonly {
     representative: string;
     members: readonly { opinionId: string; method: string; similarity: number }[];
+    alsoIn: readonly string[];
   }[],
 ): Promise<void> {
-  for (const { representative, members } of clusters) {
+  for (const { representative, members, alsoIn } of clusters) {
     const id = shortId(stageRunId, representative);
     await trx
       .insertInto('clusters')
-      .values({ id, stage_run_id: stageRunId })
+      .values({ id, stage_run_id: stageRunId, also_in: JSON.stringify(alsoIn) })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
     for (const { opinionId, method, similarity } of members) {

@@ -191,7 +191,8 @@ export interface Database {
     call_id: string;
   };
   verdicts: { opinion_id: string; stage_run_id: string; verdict: string; model: string; call_id: string };
-  clusters: { id: string; stage_run_id: string };
+  clusters: { id: string; stage_run_id: string; also_in: string };
+  embeddings: { model: string; hash: string; dim: number; vector: Uint8Array; call_id: string | null };
   cluster_members: {
     cluster_id: string;
     opinion_id: string;

@@ -209,9 +209,10 @@ export async function openLocalModel(file: string, options: { threads?: number }
   };
 }
 
-const installHint = 'Run `npm install node-llama-cpp` in the project, or choose another model (--model).';
+export const installHint =
+  'Run `npm install node-llama-cpp` in the project, or choose another model (--model).';
 
-async function importLibrary(): Promise<typeof NodeLlamaCpp> {
+export async function importLibrary(): Promise<typeof NodeLlamaCpp> {
   return import('node-llama-cpp').catch((cause: unknown) => {
     throw new UserError('Local models need the package node-llama-cpp, which is not installed.', {
       mend: installHint,
@@ -220,9 +221,9 @@ async function importLibrary(): Promise<typeof NodeLlamaCpp> {
   });
 }
 
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
-function unreadable(file: string, cause: unknown): UserError {
+export function unreadable(file: string, cause: unknown): UserError {
   return messageOf(cause).includes('memory')
     ? new UserError(`There is not enough memory for ${file}.`, {
         mend: 'Choose a smaller model or quantization.',
@@ -238,7 +239,7 @@ function unreadable(file: string, cause: unknown): UserError {
 }
 
 /** SHA-256 of the file; kept in `FILE.sha256` with the file's size and time, since hashing 5 GB takes seconds. */
-async function fingerprint(file: string): Promise<{ sha256: string; bytes: number }> {
+export async function fingerprint(file: string): Promise<{ sha256: string; bytes: number }> {
   const info = await stat(file).catch((cause: unknown) => {
     throw new UserError(`There is no model file ${file}.`, { mend: 'Check the path.', cause });
   });
