@@ -12,8 +12,8 @@ import { openStore, runScenario } from '../../dist/index.js';
 setFlagsFromString('--heap-growing-percent=100');
 
 const cases = [
-  { inFlight: 64, latency: 500, dialogues: 128, turns: 32, atLeast: 0.98 },
-  { inFlight: 256, latency: 1000, dialogues: 512, turns: 16, atLeast: 0.95 },
+  { inFlight: 64, latency: 500, dialogues: 256, turns: 32, atLeast: 0.98 },
+  { inFlight: 256, latency: 1000, dialogues: 1024, turns: 16, atLeast: 0.95 },
   { inFlight: 1000, latency: 2000, dialogues: 4000, turns: 8, atLeast: 0.95 },
 ];
 

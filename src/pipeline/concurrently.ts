@@ -1,11 +1,11 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 
 /**
- * How many items are under way where so many calls may be in flight: from 32 to 256 calls twice as many, so that a place
- * that becomes free goes at once to a call that waits for it, and not first to a commit. With fewer calls it makes no
- * difference, and what is begun is finished sooner; with more it takes memory and gains nothing (bench/calls).
+ * How many items are under way where so many calls may be in flight. Where these are many, twice as many: a place that
+ * becomes free goes at once to a call that waits for it, and not first to a commit. Where they are few it makes no
+ * difference, and what is begun is finished sooner.
  */
-export const underWay = (calls: number): number => (calls < 32 || calls > 256 ? calls : 2 * calls);
+export const underWay = (calls: number): number => (calls < 32 ? calls : 2 * calls);
 
 /**
  * Works on the items of a sequence, at most n at a time; the first error stops the taking of further items and is thrown
