@@ -1,11 +1,11 @@
 // What thresholds of deduplication are worth: precision and recall on our labelled pairs (db/calibration/duplicates),
 // by language for character n-grams, and for an embedder in English.
 // Usage: npm run build && node bench/refinement/thresholds.mjs [EMBEDDER]
-//   EMBEDDER: openai:NAME or local:FILE.gguf; else CULTUREPARK_TEST_EMBEDDER (a file), else ../shared/models.
+//   EMBEDDER: openai:NAME or local:FILE.gguf; else CULTUREPARK_TEST_EMBEDDER (a file).
 // Of each language 17 pairs are the same words with small changes, 17 say the same in other words, 17 say the opposite in
 // much the same words, 17 say something else on the same topic. Pairs of two sides are never merged whatever their words:
 // "opposite merged" counts what the words alone would do.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parse } from 'yaml';
@@ -30,8 +30,7 @@ for (const name of files) {
 }
 table('all', all, [0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9]);
 
-const shared = join(root, '..', 'shared', 'models', 'all-MiniLM-L6-v2-Q8_0.gguf');
-const file = [process.env.CULTUREPARK_TEST_EMBEDDER, shared].find((path) => path && existsSync(path));
+const file = process.env.CULTUREPARK_TEST_EMBEDDER;
 const spec = process.argv[2] ?? (file ? `local:${file}` : undefined);
 if (spec) {
   const { OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey } = process.env;
