@@ -22,7 +22,8 @@ import { EXTENDS, reviewed } from '../refinement/decide.ts';
 import { opinionFlags, type OpinionFlag } from '../refinement/types.ts';
 import { groupBy } from '../group-by.ts';
 import { shortId } from '../ids.ts';
-import { modelsThatSpoke, promptRefs, type RunRow } from '../store/runs.ts';
+import { modelsThatSpoke } from '../store/calls.ts';
+import { promptRefs, type RunRow } from '../store/runs.ts';
 import {
   acceptedOpinions,
   funnel,

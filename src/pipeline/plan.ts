@@ -1,6 +1,5 @@
 import { samplePersonas, type PersonaPlan } from '../agents/personas.ts';
 import { samplePeople, type People } from '../agents/respondents.ts';
-import { sampleStart, systematicSample } from '../agents/sampling.ts';
 import type { Culture, Persona } from '../agents/types.ts';
 import { shortId, shuffled } from '../ids.ts';
 import { mixture } from '../survey/mixture.ts';
@@ -81,35 +80,6 @@ export function* planDialogues(input: PlanInput): Generator<PlannedDialogue> {
       else if (arm.protocol === 'direct') yield* alone(input, arm, topic, cultures);
       else if (arm.pairing === 'in-cultural') yield* withinCultures(input, arm, topic, cultures);
       else yield* acrossCultures(input, arm, topic, cultures);
-    }
-  }
-}
-
-/**
- * Controls of the debates: the same personas are asked in private, twice, with no talk between. A systematic sample of an
- * arm's debates of a round in key order (of the first round one at least), of those where somebody has answers to choose from.
- */
-export function* planControls(input: PlanInput): Generator<PlannedDialogue> {
-  const { scenario, seed } = input;
-  const share = scenario.readings.control;
-  if (share === 0) return;
-  for (const arm of armsOf(scenario).filter(({ protocol }) => protocol === 'debate')) {
-    const keys: string[] = [];
-    for (const { row, seats } of planDialogues(input))
-      if (row.arm === arm.name && seats.some(({ persona }) => persona?.stances.has(row.topic_id)))
-        keys.push(row.key);
-    if (keys.length === 0) continue;
-    keys.sort();
-    const drawn = systematicSample(
-      keys.map(() => 1),
-      Math.max(input.further ? 0 : 1, Math.round(keys.length * share)),
-      sampleStart(seed, 'control', arm.name),
-    );
-    const chosen = new Set(drawn.map((at) => keys[at]));
-    for (const { row, seats } of planDialogues(input)) {
-      if (!chosen.has(row.key)) continue;
-      const key = shortId('control', row.key);
-      yield { row: { ...row, id: shortId(row.run_id, key), key, protocol: 'control', turn_count: 0 }, seats };
     }
   }
 }

@@ -28,7 +28,8 @@ import {
   type Part,
   type Weight,
 } from './load.ts';
-import { planControls, planDialogues } from './plan.ts';
+import { planControls } from './controls.ts';
+import { planDialogues } from './plan.ts';
 import type { Prepared } from './prepare.ts';
 import { checksOf, readingsOf } from './profile-readings.ts';
 import { mostDialogues } from './rounds.ts';

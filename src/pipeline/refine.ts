@@ -18,7 +18,7 @@ import { attemptsIn, dialogueRows, turnsOf, type DialogueRow } from '../store/di
 import { gatesOf, saveGate } from '../store/gates.ts';
 import { qualityOf } from '../refinement/quality.ts';
 import { select, type Selectable, type Wanted } from '../refinement/select.ts';
-import { clustersBefore } from '../store/clusters.ts';
+import { clustersBefore, saveClusters } from '../store/clusters.ts';
 import {
   candidates,
   finishStage,
@@ -26,7 +26,6 @@ import {
   markDialogue,
   openStage,
   opinionsOf,
-  saveClusters,
   saveDecisions,
   saveOpinions,
   saveSelections,

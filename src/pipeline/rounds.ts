@@ -4,7 +4,8 @@ import { reopenStages } from '../store/opinions.ts';
 import { updateRun, type RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { plannedIn, yieldsIn } from '../store/yields.ts';
-import { planControls, planDialogues, type PlanInput } from './plan.ts';
+import { planControls } from './controls.ts';
+import { planDialogues, type PlanInput } from './plan.ts';
 import { quotasOf, shortOf, wantedFor, type AnswerYield, type Quota } from './quota.ts';
 
 /** The quotas of a run; undefined where its scenario asks for none. */

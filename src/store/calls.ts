@@ -167,3 +167,37 @@ export async function messagesOf(store: Store, request: string): Promise<Message
     text: byHash.get(hash)?.text ?? '',
   }));
 }
+
+/** A model's share of the good replies that a role of a run had. */
+export interface SpokenShare {
+  role: string;
+  provider: string;
+  model: string;
+  scripted: boolean;
+  replies: number;
+  /** 0 to 1, of all replies of the role. */
+  share: number;
+}
+
+/** Which models answered the calls of a run, by role and how often. */
+export async function modelsThatSpoke(read: Reader, runId: string): Promise<SpokenShare[]> {
+  const rows = await read
+    .selectFrom('call_uses')
+    .innerJoin('calls', 'calls.id', 'call_uses.call_id')
+    .select((e) => ['role', 'provider', 'model', 'scripted', e.fn.countAll<number>().as('replies')])
+    .where('run_id', '=', runId)
+    .where('calls.status', 'in', ['ok', 'superseded'])
+    .groupBy(['role', 'provider', 'model', 'scripted'])
+    .orderBy('role')
+    .orderBy('replies', 'desc')
+    .orderBy('provider')
+    .orderBy('model')
+    .execute();
+  const totals = new Map<string, number>();
+  for (const { role, replies } of rows) totals.set(role, (totals.get(role) ?? 0) + replies);
+  return rows.map(({ scripted, ...row }) => ({
+    ...row,
+    scripted: scripted === 1,
+    share: row.replies / (totals.get(row.role) as number),
+  }));
+}

@@ -1,5 +1,6 @@
 import type { OpinionCluster } from '../refinement/deduplicate.ts';
-import type { Reader } from './store.ts';
+import { shortId } from '../ids.ts';
+import type { Reader, Trx } from './store.ts';
 
 /**
  * The clusters that a run's last deduplication with these settings made of the same input, in this round or an earlier
@@ -46,4 +47,37 @@ export async function clustersBefore(
 
 function withoutRound({ round = 0, ...rest }: Record<string, unknown>): { round: number; rest: string } {
   return { round: Number(round), rest: JSON.stringify(rest) };
+}
+
+/** Stores clusters of opinions of a stage run; call it in pages of at most a thousand rows. */
+export async function saveClusters(
+  trx: Trx,
+  stageRunId: string,
+  clusters: readonly {
+    representative: string;
+    members: readonly { opinionId: string; method: string; similarity: number }[];
+    alsoIn: readonly string[];
+  }[],
+): Promise<void> {
+  for (const { representative, members, alsoIn } of clusters) {
+    const id = shortId(stageRunId, representative);
+    await trx
+      .insertInto('clusters')
+      .values({ id, stage_run_id: stageRunId, also_in: JSON.stringify(alsoIn) })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    for (const { opinionId, method, similarity } of members) {
+      await trx
+        .insertInto('cluster_members')
+        .values({
+          cluster_id: id,
+          opinion_id: opinionId,
+          method,
+          similarity,
+          representative: opinionId === representative ? 1 : 0,
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    }
+  }
 }

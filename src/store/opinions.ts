@@ -306,39 +306,6 @@ export async function* candidates(
   }
 }
 
-/** Stores clusters of opinions of a stage run; call it in pages of at most a thousand rows. */
-export async function saveClusters(
-  trx: Trx,
-  stageRunId: string,
-  clusters: readonly {
-    representative: string;
-    members: readonly { opinionId: string; method: string; similarity: number }[];
-    alsoIn: readonly string[];
-  }[],
-): Promise<void> {
-  for (const { representative, members, alsoIn } of clusters) {
-    const id = shortId(stageRunId, representative);
-    await trx
-      .insertInto('clusters')
-      .values({ id, stage_run_id: stageRunId, also_in: JSON.stringify(alsoIn) })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-    for (const { opinionId, method, similarity } of members) {
-      await trx
-        .insertInto('cluster_members')
-        .values({
-          cluster_id: id,
-          opinion_id: opinionId,
-          method,
-          similarity,
-          representative: opinionId === representative ? 1 : 0,
-        })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-    }
-  }
-}
-
 export async function saveSelections(
   trx: Trx,
   stageRunId: string,

@@ -1,4 +1,4 @@
-import { sql, type Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import { UserError } from '../errors.ts';
 import type { Database } from './schema.ts';
 import type { Reader, Store, Trx } from './store.ts';
@@ -219,18 +219,6 @@ export async function runFigures(store: Store, runId: string): Promise<RunFigure
   };
 }
 
-/** Requests that a run has sent for its calls, each try counted. */
-export async function triesIn(store: Store, runId: string): Promise<number> {
-  const { tries } = await store.read
-    .selectFrom('call_uses')
-    .innerJoin('tries', 'tries.call_id', 'call_uses.call_id')
-    .select((e) => e.fn.countAll<number>().as('tries'))
-    .where('run_id', '=', runId)
-    .where('reused', '=', 0)
-    .executeTakeFirstOrThrow();
-  return tries;
-}
-
 /** Models that a run names as fallbacks, of `runs.models` as stored. */
 const fallbacksIn = (models: string): { provider: string; model: string }[] =>
   Object.values(
@@ -252,40 +240,6 @@ async function fallbackReplies(read: Reader, runId: string): Promise<number> {
     .where('calls.request', 'like', '%"instead_of":%')
     .executeTakeFirstOrThrow();
   return n;
-}
-
-/** A model's share of the good replies that a role of a run had. */
-export interface SpokenShare {
-  role: string;
-  provider: string;
-  model: string;
-  scripted: boolean;
-  replies: number;
-  /** 0 to 1, of all replies of the role. */
-  share: number;
-}
-
-/** Which models answered the calls of a run, by role and how often. */
-export async function modelsThatSpoke(read: Reader, runId: string): Promise<SpokenShare[]> {
-  const rows = await read
-    .selectFrom('call_uses')
-    .innerJoin('calls', 'calls.id', 'call_uses.call_id')
-    .select((e) => ['role', 'provider', 'model', 'scripted', e.fn.countAll<number>().as('replies')])
-    .where('run_id', '=', runId)
-    .where('calls.status', 'in', ['ok', 'superseded'])
-    .groupBy(['role', 'provider', 'model', 'scripted'])
-    .orderBy('role')
-    .orderBy('replies', 'desc')
-    .orderBy('provider')
-    .orderBy('model')
-    .execute();
-  const totals = new Map<string, number>();
-  for (const { role, replies } of rows) totals.set(role, (totals.get(role) ?? 0) + replies);
-  return rows.map(({ scripted, ...row }) => ({
-    ...row,
-    scripted: scripted === 1,
-    share: row.replies / (totals.get(row.role) as number),
-  }));
 }
 
 async function controlFigures(read: Reader, runId: string): Promise<RunFigures['controls']> {
@@ -311,30 +265,6 @@ async function readingFigures(read: Reader, runId: string): Promise<RunFigures['
       .executeTakeFirstOrThrow();
   const [turns, opinions] = [await counted('readings'), await counted('opinion_readings')];
   return { turns: turns.n, opinions: opinions.n, none: turns.n - turns.coded + opinions.n - opinions.coded };
-}
-
-/** What the tries of a model took from a run's budget. */
-interface TakenRow {
-  provider: string;
-  model: string;
-  /** US dollars that are known, or that were held where nobody knew. */
-  usd: number;
-  /** Tokens of tries whose price was unknown then. */
-  input: number;
-  cachedInput: number;
-  output: number;
-}
-
-/** What a run's tries took from its budget, by model. */
-export async function takenBy(store: Store, runId: string): Promise<TakenRow[]> {
-  const { rows } = await sql<TakenRow>`
-    SELECT c.provider, c.model, coalesce(sum(coalesce(t.cost_usd, 0) + coalesce(t.held_usd, 0)), 0) AS usd,
-      coalesce(sum(CASE WHEN t.cost_usd IS NULL AND t.held_usd IS NULL THEN t.input_tokens END), 0) AS input,
-      coalesce(sum(CASE WHEN t.cost_usd IS NULL AND t.held_usd IS NULL THEN t.cached_input_tokens END), 0) AS "cachedInput",
-      coalesce(sum(CASE WHEN t.cost_usd IS NULL AND t.held_usd IS NULL THEN t.output_tokens END), 0) AS output
-    FROM call_uses u JOIN calls c ON c.id = u.call_id JOIN tries t ON t.call_id = c.id
-    WHERE u.run_id = ${runId} AND u.reused = 0 GROUP BY c.provider, c.model`.execute(store.read);
-  return rows;
 }
 
 async function opinionFigures(store: Store, runId: string): Promise<RunFigures['opinions']> {

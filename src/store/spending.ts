@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Reader } from './store.ts';
+import type { Reader, Store } from './store.ts';
 
 /** What the calls that a run paid for came to, by stage and role. */
 export interface SpendingRow {
@@ -53,4 +53,40 @@ export async function spendingOf(read: Reader, runId: string): Promise<StoredSpe
       (SELECT count(*) FROM tries t JOIN call_uses u ON u.call_id = t.call_id
     WHERE u.run_id = ${runId} AND u.reused = 0 AND t.n > 1) AS retried`.execute(read);
   return { cells, dialogues, stages, ...(counted[0] as (typeof counted)[number]) };
+}
+
+/** Requests that a run has sent for its calls, each try counted. */
+export async function triesIn(store: Store, runId: string): Promise<number> {
+  const { tries } = await store.read
+    .selectFrom('call_uses')
+    .innerJoin('tries', 'tries.call_id', 'call_uses.call_id')
+    .select((e) => e.fn.countAll<number>().as('tries'))
+    .where('run_id', '=', runId)
+    .where('reused', '=', 0)
+    .executeTakeFirstOrThrow();
+  return tries;
+}
+
+/** What the tries of a model took from a run's budget. */
+interface TakenRow {
+  provider: string;
+  model: string;
+  /** US dollars that are known, or that were held where nobody knew. */
+  usd: number;
+  /** Tokens of tries whose price was unknown then. */
+  input: number;
+  cachedInput: number;
+  output: number;
+}
+
+/** What a run's tries took from its budget, by model. */
+export async function takenBy(store: Store, runId: string): Promise<TakenRow[]> {
+  const { rows } = await sql<TakenRow>`
+    SELECT c.provider, c.model, coalesce(sum(coalesce(t.cost_usd, 0) + coalesce(t.held_usd, 0)), 0) AS usd,
+      coalesce(sum(CASE WHEN t.cost_usd IS NULL AND t.held_usd IS NULL THEN t.input_tokens END), 0) AS input,
+      coalesce(sum(CASE WHEN t.cost_usd IS NULL AND t.held_usd IS NULL THEN t.cached_input_tokens END), 0) AS "cachedInput",
+      coalesce(sum(CASE WHEN t.cost_usd IS NULL AND t.held_usd IS NULL THEN t.output_tokens END), 0) AS output
+    FROM call_uses u JOIN calls c ON c.id = u.call_id JOIN tries t ON t.call_id = c.id
+    WHERE u.run_id = ${runId} AND u.reused = 0 GROUP BY c.provider, c.model`.execute(store.read);
+  return rows;
 }

@@ -2,9 +2,9 @@ import { UserError } from '../errors.ts';
 import { groupBy } from '../group-by.ts';
 import { cellKey } from '../ids.ts';
 import type { SurveyTexts } from '../survey/texts.ts';
-import type { Scale, Survey, Topic } from '../survey/types.ts';
+import type { Survey, Topic } from '../survey/types.ts';
 import type { Store, Trx } from './store.ts';
-import { topicsOfShares } from './surveys.ts';
+import { cellFrom, topicsOfShares } from './surveys.ts';
 
 /** Stores the topics that a run uses, with their words and their cells; a topic that stands there with other words is refused. */
 export async function saveTopics(
@@ -135,21 +135,9 @@ export async function storedSurvey(
     .execute();
   const cells = new Map(
     [...groupBy(counts, (row) => cellKey(row.topic_id, row.country))].map(([key, rows]) => {
-      const [{ topic_id: topicId, country, scale }] = rows as [(typeof rows)[number]];
-      const weighted = rows.map((row) => row.weighted_n);
-      return [
-        key,
-        {
-          topicId,
-          country,
-          scale: scales.get(scale) as Scale,
-          counts: rows.map(({ n }) => n),
-          weighted: weighted.includes(null) ? null : (weighted as number[]),
-          validN: totals.get(key)?.valid_n ?? 0,
-          missingN: totals.get(key)?.missing_n ?? 0,
-          ...(shares.has(topicId) ? { shares: true } : {}),
-        },
-      ];
+      const [{ topic_id: topicId }] = rows as [(typeof rows)[number]];
+      const { valid_n: validN = 0, missing_n: missingN = 0 } = totals.get(key) ?? {};
+      return [key, cellFrom(rows, scales, { validN, missingN, shares: shares.has(topicId) })];
     }),
   );
   const texts = await read.selectFrom('topic_texts').selectAll().where('topic_id', 'in', topicIds).execute();

@@ -95,23 +95,9 @@ export async function importedSurvey(read: Reader, words: readonly string[]): Pr
   );
   const cells = [...groupBy(rows, (row) => cellKey(row.topic_id, row.country))].map(
     ([key, own]): [string, Cell] => {
-      const [{ topic_id: topicId, country, scale, valid_n: validN, missing_n: missingN }] = own as [
-        (typeof own)[number],
-      ];
-      const weighted = own.map(({ weighted_n }) => weighted_n);
-      return [
-        key,
-        {
-          topicId,
-          country,
-          scale: scales.get(scale) as Scale,
-          counts: own.map(({ n }) => n),
-          weighted: weighted.includes(null) ? null : (weighted as number[]),
-          validN,
-          missingN,
-          ...(shares.has(bySurvey.get(topicId) ?? '') ? { shares: true } : {}),
-        },
-      ];
+      const [{ topic_id: topicId, valid_n: validN, missing_n: missingN }] = own as [(typeof own)[number]];
+      const shared = shares.has(bySurvey.get(topicId) ?? '');
+      return [key, cellFrom(own, scales, { validN, missingN, shares: shared })];
     },
   );
   return {
@@ -217,4 +203,24 @@ export async function* respondentsOf(
     if (page.length < PAGE) return;
     after = (page.at(-1) as { number: number }).number;
   }
+}
+
+/** A cell from its rows, in the order of their codes. */
+export function cellFrom(
+  rows: readonly Pick<Selectable<Database['cells']>, 'topic_id' | 'country' | 'scale' | 'n' | 'weighted_n'>[],
+  scales: ReadonlyMap<string, Scale>,
+  { validN, missingN, shares }: { validN: number; missingN: number; shares: boolean },
+): Cell {
+  const [{ topic_id: topicId, country, scale }] = rows as [(typeof rows)[number]];
+  const weighted = rows.map(({ weighted_n }) => weighted_n);
+  return {
+    topicId,
+    country,
+    scale: scales.get(scale) as Scale,
+    counts: rows.map(({ n }) => n),
+    weighted: weighted.includes(null) ? null : (weighted as number[]),
+    validN,
+    missingN,
+    ...(shares ? { shares: true } : {}),
+  };
 }

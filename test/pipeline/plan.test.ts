@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { omissionsOf, planControls, planDialogues, type PlanInput } from '../../src/pipeline/plan.ts';
+import { planControls } from '../../src/pipeline/controls.ts';
+import { omissionsOf, planDialogues, type PlanInput } from '../../src/pipeline/plan.ts';
 import { prepare } from '../../src/pipeline/prepare.ts';
 import type { PlannedDialogue } from '../../src/store/dialogues.ts';
 import { cellKey } from '../../src/ids.ts';
